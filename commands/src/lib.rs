@@ -1,0 +1,1 @@
+//! Flexledger commands.

@@ -1,0 +1,19 @@
+//! Who takes part: applications, their subjects, and the tags that money is sent to (`idaas.md` 3, 5, 6).
+
+mod address;
+mod command;
+mod decide;
+mod error;
+mod event;
+mod state;
+
+pub use address::{Address, AddressError, Handle, Local, TagQuery};
+pub use command::{
+    CreateSubject, CreateTag, DeactivateApplication, PatchSubject, Profile, RegisterApplication, SetTagActive,
+};
+pub use error::Refusal;
+pub use event::{
+    ApplicationDeactivated, ApplicationRegistered, IdentityEvent, PublicKey, SubjectCreated, SubjectPatched,
+    TagCreated, TagDisabled, TagEnabled,
+};
+pub use state::{Application, Identity, Tag};

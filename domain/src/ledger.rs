@@ -1,0 +1,53 @@
+//! The whole state that decisions are made on: the fold of the log.
+
+use crate::books::Books;
+use crate::event::{Event, Recorded};
+use crate::identity::Identity;
+use crate::money::MoneyError;
+use crate::payments::{PaymentEvent, Payments};
+use crate::settlement::Settlement;
+use crate::system::{System, SystemEvent};
+
+/// The state of one ledger. Its size follows what exists and what is open, not the length of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ledger {
+    /// The log itself.
+    pub system: System,
+    /// Applications, subjects, tags.
+    pub identity: Identity,
+    /// Open payments, wallets.
+    pub payments: Payments,
+    /// Open settlement batches.
+    pub settlement: Settlement,
+    /// Balances.
+    pub books: Books,
+}
+
+impl Ledger {
+    /// Takes one event in. The only place where state changes, for fresh events and for replayed ones.
+    ///
+    /// # Errors
+    /// [`MoneyError`] when a balance would leave its range: the log is damaged, for no decision makes such an event.
+    pub fn evolve(&mut self, recorded: &Recorded) -> Result<(), MoneyError> {
+        match &recorded.event {
+            Event::System(event) => {
+                if matches!(event, SystemEvent::Opened(..)) {
+                    self.settlement.begin(recorded.recorded_at.date());
+                }
+                self.system.evolve(event);
+            }
+            Event::Identity(event) => self.identity.evolve(event),
+            Event::Settlement(event) => self.settlement.evolve(event),
+            Event::Payment(event) => {
+                if let PaymentEvent::Accepted(_, body) = event {
+                    self.settlement.book(&body.journal, body.settlement_date, recorded.position, &self.books);
+                }
+                self.payments.evolve(event, recorded.recorded_at);
+            }
+        }
+        match recorded.event.journal() {
+            Some(journal) => self.books.book(journal),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The rules of Flexledger, free of clocks, randomness, input and output.
+//!
+//! A *command* and the state of the [`Ledger`] make a [`Decision`]: events, and an outcome or a refusal. The state is
+//! nothing but the fold of all events by [`Ledger::evolve`]. Times and identifiers are handed in, so the same history
+//! always gives the same state.
+//!
+//! Contexts, one folder each with the same file names: [`identity`] (who takes part), [`payments`] (tag-to-tag
+//! payments), [`settlement`] (end-of-day netting), and under all of them [`books`] (double entry).
+
+pub mod books;
+pub mod decision;
+pub mod event;
+pub mod identity;
+pub mod ids;
+pub mod ledger;
+pub mod money;
+pub mod payments;
+pub mod personal;
+pub mod settlement;
+pub mod system;
+pub mod time;
+
+pub use decision::{Command, Context, Decision, Policy, Refusal};
+pub use event::{Actor, Entity, Event, Idempotency, Recorded};
+pub use ids::{Position, Reference};
+pub use ledger::Ledger;
+pub use time::{Date, Instant, Span};

@@ -1,0 +1,103 @@
+//! The log as the rest of the program sees it.
+
+use async_trait::async_trait;
+use flexledger_domain::ids::{Position, SubjectId};
+
+use crate::hash::Hash;
+
+/// The end of the log: the position of the newest event and the chain hash there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Head {
+    /// Position of the newest event; 0 for an empty log.
+    pub position: Position,
+    /// Chain hash at that position; 32 zero bytes for an empty log.
+    pub hash: Hash,
+}
+
+/// One event as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its place.
+    pub position: Position,
+    /// Its canonical bytes (`operations.md` 5.1).
+    pub bytes: Vec<u8>,
+    /// The chain hash at its place.
+    pub hash: Hash,
+}
+
+/// The key of one subject's personal text, sealed with the platform key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SubjectKey {
+    /// Whose key.
+    pub subject: SubjectId,
+    /// The key, sealed.
+    pub sealed: Vec<u8>,
+}
+
+/// What is made durable at once: events, and the keys that their personal texts are sealed with.
+#[derive(Clone, Default)]
+pub struct Batch {
+    /// The events, without gaps, the first one right after the expected head.
+    pub records: Vec<Record>,
+    /// Keys of subjects that first appear in these events.
+    pub keys: Vec<SubjectKey>,
+}
+
+/// Why a batch is not (known to be) stored.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The log does not end where the writer believes. Another writer was there: step down.
+    #[error("the log ends at {0}, not where this writer expected")]
+    Conflict(Position),
+    /// Nothing was stored.
+    #[error("the log cannot be written")]
+    Unavailable(#[source] StoreError),
+    /// It is not known whether the batch was stored; the log must be read again.
+    #[error("the outcome of writing to the log is unknown")]
+    Unknown(#[source] StoreError),
+}
+
+/// Why the store cannot be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another writer holds the log. The text names it.
+    #[error("the log is held by {0}")]
+    Held(String),
+    /// The place or its content is not a log that this program can use.
+    #[error("{0}")]
+    Unusable(String),
+    /// The database failed.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A file could not be used.
+    #[error("file: {0}")]
+    File(#[from] std::io::Error),
+}
+
+/// An append-only log of events without gaps.
+///
+/// Every adapter is held to the suite in [`crate::contract`].
+#[async_trait]
+pub trait EventStore: Send + Sync + 'static {
+    /// Where the log ends.
+    async fn head(&self) -> Result<Head, StoreError>;
+
+    /// Stores a batch right after `expected`, all of it or nothing, and returns once it is on stable storage.
+    /// An empty batch only checks that the log can be written and ends at `expected`.
+    async fn append(&self, expected: Position, batch: Batch) -> Result<(), AppendError>;
+
+    /// Up to `limit` records after `after`, ascending.
+    async fn read(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError>;
+
+    /// The key of a subject; `None` when there was none or it was destroyed.
+    async fn subject_key(&self, subject: SubjectId) -> Result<Option<SubjectKey>, StoreError>;
+
+    /// All subject keys that exist.
+    async fn subject_keys(&self) -> Result<Vec<SubjectKey>, StoreError>;
+
+    /// Destroys a subject's key so that nothing of it remains in any file. Tells whether there was one.
+    async fn destroy_subject_key(&self, subject: SubjectId) -> Result<bool, StoreError>;
+
+    /// What is durable how, in one line, for people: `sqlite wal synchronous=full`.
+    fn durability(&self) -> String;
+}

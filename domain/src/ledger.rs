@@ -1,5 +1,7 @@
 //! The whole state that decisions are made on: the fold of the log.
 
+use serde::{Deserialize, Serialize};
+
 use crate::books::Books;
 use crate::event::{Event, Recorded};
 use crate::identity::Identity;
@@ -9,7 +11,7 @@ use crate::settlement::Settlement;
 use crate::system::{System, SystemEvent};
 
 /// The state of one ledger. Its size follows what exists and what is open, not the length of the log.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ledger {
     /// The log itself.
     pub system: System,

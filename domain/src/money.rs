@@ -28,7 +28,7 @@ pub enum MoneyError {
 /// A currency code with the number of decimals that its amounts carry.
 ///
 /// The same code under two scales is two currencies: their amounts never meet in one sum unconverted.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Currency {
     code: [u8; 8],
     scale: u8,
@@ -79,7 +79,8 @@ impl fmt::Display for Currency {
 }
 
 /// A signed count of smallest units. What a unit is, the [`Currency`] beside it says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Amount(i128);
 
 impl Amount {

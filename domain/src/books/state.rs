@@ -49,7 +49,7 @@ impl Balance {
 }
 
 /// The balances of all accounts: the fold of all journals.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Books {
     balances: BTreeMap<(Account, Currency), Balance>,
 }
@@ -90,11 +90,6 @@ impl Books {
     /// All accounts in order of name and currency.
     pub fn iter(&self) -> impl Iterator<Item = (&Account, Currency, Balance)> {
         self.balances.iter().map(|((account, currency), balance)| (account, *currency, *balance))
-    }
-
-    /// Sets the balance of an account, when a snapshot is read.
-    pub fn restore(&mut self, account: Account, currency: Currency, balance: Balance) {
-        self.balances.insert((account, currency), balance);
     }
 
     /// Sum of debits and sum of credits per currency: the trial balance.

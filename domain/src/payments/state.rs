@@ -72,7 +72,7 @@ impl OpenPayment {
 }
 
 /// Open payments and existing wallets.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Payments {
     open: BTreeMap<Position, OpenPayment>,
     deadlines: BTreeSet<(Instant, Position)>,
@@ -102,24 +102,6 @@ impl Payments {
     #[must_use]
     pub fn wallet(&self, application: ApplicationId, currency: Currency) -> Option<WalletId> {
         self.wallets.get(&(application, currency)).copied()
-    }
-
-    /// All open payments, oldest first.
-    pub fn all_open(&self) -> impl Iterator<Item = &OpenPayment> {
-        self.open.values()
-    }
-
-    /// All wallets.
-    pub fn all_wallets(&self) -> impl Iterator<Item = (ApplicationId, Currency, WalletId)> {
-        self.wallets.iter().map(|((application, currency), id)| (*application, *currency, *id))
-    }
-
-    /// Puts parts of a snapshot back.
-    pub fn restore(&mut self, open: Vec<OpenPayment>, wallets: Vec<(ApplicationId, Currency, WalletId)>) {
-        for payment in open {
-            self.insert(payment);
-        }
-        self.wallets.extend(wallets.into_iter().map(|(application, currency, id)| ((application, currency), id)));
     }
 
     fn insert(&mut self, payment: OpenPayment) {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Cut, SettlementEvent};
 use crate::books::{Books, Journal, Posting, Side};
 use crate::ids::{ApplicationId, Position};
-use crate::money::{Amount, Currency, MoneyError};
+use crate::money::Currency;
 use crate::time::{Date, Instant};
 
 /// Sums of one wallet in an open batch.
@@ -35,7 +35,7 @@ pub struct Batch {
 }
 
 /// Open batches and completed dates.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Settlement {
     first: Option<Date>,
     closed: BTreeSet<Date>,
@@ -68,29 +68,6 @@ impl Settlement {
     /// The open batches of one date, by currency.
     pub fn batches(&self, date: Date) -> impl Iterator<Item = (Currency, &Batch)> {
         self.batches.iter().filter(move |((on, _), _)| *on == date).map(|((_, currency), batch)| (*currency, batch))
-    }
-
-    /// Whether the sums over all wallets stay in range when `journal` is added to a batch.
-    ///
-    /// # Errors
-    /// [`MoneyError::Overflow`].
-    pub fn check(&self, journal: &Journal) -> Result<(), MoneyError> {
-        // One posting is below 10^19 units, so 2^60 of them fit: only the books' own sums can overflow first.
-        journal.postings().iter().try_fold(Amount::ZERO, |sum, posting| sum.plus(posting.money.amount)).map(|_| ())
-    }
-
-    /// The parts that a snapshot keeps.
-    #[must_use]
-    pub fn parts(&self) -> (Option<Date>, Vec<Date>, Vec<(Date, Currency, Batch)>) {
-        let batches = self.batches.iter().map(|((date, currency), batch)| (*date, *currency, batch.clone())).collect();
-        (self.first, self.closed.iter().copied().collect(), batches)
-    }
-
-    /// Puts the parts of a snapshot back.
-    #[must_use]
-    pub fn from_parts(first: Option<Date>, closed: Vec<Date>, batches: Vec<(Date, Currency, Batch)>) -> Self {
-        let batches = batches.into_iter().map(|(date, currency, batch)| ((date, currency), batch)).collect();
-        Settlement { first, closed: closed.into_iter().collect(), batches }
     }
 
     /// Notes the day on which the ledger began.

@@ -177,11 +177,60 @@ impl Reference {
     pub const fn position(self) -> Position {
         self.position
     }
+
+    /// The reference as text.
+    #[must_use]
+    pub fn text(self) -> ReferenceText {
+        ReferenceText::new(self)
+    }
+}
+
+/// A reference as text, on the stack.
+#[derive(Clone, Copy)]
+pub struct ReferenceText {
+    bytes: [u8; 33],
+    from: usize,
+}
+
+impl ReferenceText {
+    fn new(reference: Reference) -> Self {
+        let mut text = ReferenceText { bytes: [b'0'; 33], from: 33 };
+        let mut check = reference.check;
+        for _ in 0..8 {
+            let digit = u8::try_from(check % 16).unwrap_or(0);
+            text.push(if digit < 10 { b'0' + digit } else { b'A' + digit - 10 });
+            check /= 16;
+        }
+        text.push(b'-');
+        let (mut number, mut digits) = (reference.position.number(), 0);
+        while number > 0 || digits < 8 {
+            text.push(b'0' + u8::try_from(number % 10).unwrap_or(0));
+            number /= 10;
+            digits += 1;
+        }
+        for byte in *b"-NXT" {
+            text.push(byte);
+        }
+        text
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.from = self.from.saturating_sub(1);
+        if let Some(place) = self.bytes.get_mut(self.from) {
+            *place = byte;
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.bytes.get(self.from..).unwrap_or_default()).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TXN-{:08}-{:08X}", self.position.number(), self.check)
+        f.write_str(self.text().as_str())
     }
 }
 
@@ -226,7 +275,9 @@ mod tests {
         #[test]
         fn references_read_back(position in 1..=9_999_999_999_999_u64, check: u32) {
             let reference = Reference::new(Position::new(position), check);
-            prop_assert_eq!(reference.to_string().parse(), Ok(reference));
+            let text = reference.to_string();
+            prop_assert_eq!(&text, &format!("TXN-{position:08}-{check:08X}"));
+            prop_assert_eq!(text.parse(), Ok(reference));
         }
 
         #[test]

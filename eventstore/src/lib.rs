@@ -5,6 +5,7 @@
 
 pub mod hash;
 pub mod port;
+pub mod record;
 pub mod tail;
 
 pub use hash::Hash;

@@ -1,0 +1,187 @@
+//! Reading canonical bytes.
+
+use std::cell::RefCell;
+
+use flexledger_domain::books::{Journal, Posting, Side};
+use flexledger_domain::ids::{CommandId, EventId};
+use flexledger_domain::money::Money;
+use flexledger_domain::{Event, Idempotency, Instant, Position, Recorded};
+
+use super::{RecordError, encode};
+
+thread_local! {
+    /// Where a record is written again to see that it is canonical; one buffer per thread, not one per record.
+    static AGAIN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Reads an event from its canonical bytes.
+///
+/// # Errors
+/// [`RecordError`] when the bytes are anything but the one canonical spelling of an event that this program knows.
+pub fn decode(bytes: &[u8]) -> Result<Recorded, RecordError> {
+    let recorded = read(std::str::from_utf8(bytes).map_err(|_| RecordError::Utf8)?)?;
+    AGAIN.with_borrow_mut(|again| {
+        again.clear();
+        encode(&recorded, again)?;
+        if again == bytes { Ok(recorded) } else { Err(RecordError::NotCanonical) }
+    })
+}
+
+fn read(text: &str) -> Result<Recorded, RecordError> {
+    let mut cursor = Cursor { text, at: 0 };
+    let actor = cursor.member("actor", "{\"actor\":")?;
+    let command = cursor.member("command_id", ",\"command_id\":")?;
+    let entity = cursor.member("entity", ",\"entity\":")?;
+    let id = cursor.member("id", ",\"id\":")?;
+    let idempotency = cursor.idempotency()?;
+    let kind = cursor.string("kind", ",\"kind\":")?;
+    cursor.literal("payload", ",\"payload\":")?;
+    let payload = cursor.object("payload")?;
+    let position = Position::new(cursor.number("position", ",\"position\":")?);
+    let journal = cursor.postings()?;
+    let recorded_at = cursor.instant()?;
+    let version = cursor.number("version", ",\"version\":")?;
+    let version = u16::try_from(version).map_err(|_| cursor.wrong("version"))?;
+    cursor.literal("end", "}")?;
+    if cursor.at != text.len() || position > Position::MAX {
+        return Err(cursor.wrong("end"));
+    }
+    let event = Event::read(kind, version, entity, payload, journal)?;
+    let (id, command) = (EventId::from_uuid(id), CommandId::from_uuid(command));
+    Ok(Recorded { position, id, recorded_at, actor, command, idempotency, event })
+}
+
+/// A place in the text of a record. Every method either moves past what it reads or fails.
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn wrong(&self, member: &'static str) -> RecordError {
+        RecordError::Malformed { member, at: self.at }
+    }
+
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn skip(&mut self, literal: &str) -> bool {
+        let found = self.rest().as_bytes().starts_with(literal.as_bytes());
+        if found {
+            self.at += literal.len();
+        }
+        found
+    }
+
+    fn literal(&mut self, member: &'static str, literal: &str) -> Result<(), RecordError> {
+        if self.skip(literal) { Ok(()) } else { Err(self.wrong(member)) }
+    }
+
+    /// A string without escapes, after `prefix`.
+    fn string(&mut self, member: &'static str, prefix: &str) -> Result<&'a str, RecordError> {
+        self.literal(member, prefix)?;
+        self.literal(member, "\"")?;
+        let rest = self.rest();
+        let end = rest.bytes().position(|b| b == b'"' || b == b'\\').ok_or_else(|| self.wrong(member))?;
+        let text = rest.get(..end).ok_or_else(|| self.wrong(member))?;
+        self.at += end;
+        self.literal(member, "\"")?;
+        Ok(text)
+    }
+
+    fn member<T: std::str::FromStr>(&mut self, member: &'static str, prefix: &str) -> Result<T, RecordError> {
+        let text = self.string(member, prefix)?;
+        text.parse().map_err(|_| self.wrong(member))
+    }
+
+    fn number(&mut self, member: &'static str, prefix: &str) -> Result<u64, RecordError> {
+        self.literal(member, prefix)?;
+        let rest = self.rest();
+        let end = rest.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(rest.len());
+        let number = rest.get(..end).unwrap_or_default().parse().map_err(|_| self.wrong(member))?;
+        self.at += end;
+        Ok(number)
+    }
+
+    fn instant(&mut self) -> Result<Instant, RecordError> {
+        let text = self.string("recorded_at", ",\"recorded_at\":")?;
+        Instant::parse_log(text).ok_or_else(|| self.wrong("recorded_at"))
+    }
+
+    fn idempotency(&mut self) -> Result<Option<Idempotency>, RecordError> {
+        if !self.skip(",\"idempotency\":") {
+            return Ok(None);
+        }
+        let text = self.object("idempotency")?;
+        serde_json::from_str(text).map(Some).map_err(|_| self.wrong("idempotency"))
+    }
+
+    /// A JSON object as text. Finds its end only; what it says is for its reader to check.
+    fn object(&mut self, member: &'static str) -> Result<&'a str, RecordError> {
+        let rest = self.rest();
+        let end = object_end(rest.as_bytes()).ok_or_else(|| self.wrong(member))?;
+        let object = rest.get(..end).ok_or_else(|| self.wrong(member))?;
+        self.at += end;
+        Ok(object)
+    }
+
+    fn postings(&mut self) -> Result<Option<Journal>, RecordError> {
+        if !self.skip(",\"postings\":[") {
+            return Ok(None);
+        }
+        let mut postings = Vec::with_capacity(2);
+        loop {
+            postings.push(self.posting()?);
+            if self.skip("]") {
+                return Ok(Some(Journal::new(postings)?));
+            }
+            self.literal("postings", ",")?;
+        }
+    }
+
+    fn posting(&mut self) -> Result<Posting, RecordError> {
+        let account = self.member("postings.account", "{\"account\":")?;
+        let amount = self.string("postings.amount", ",\"amount\":")?;
+        let currency = self.string("postings.currency", ",\"currency\":")?;
+        let side = match self.string("postings.side", ",\"side\":")? {
+            "debit" => Side::Debit,
+            "credit" => Side::Credit,
+            _ => return Err(self.wrong("postings.side")),
+        };
+        self.literal("postings", "}")?;
+        let money = Money::from_texts(amount, currency).map_err(|_| self.wrong("postings.amount"))?;
+        Ok(Posting { account, money, side })
+    }
+}
+
+/// Where the object that `bytes` begin with ends.
+fn object_end(bytes: &[u8]) -> Option<usize> {
+    if bytes.first() != Some(&b'{') {
+        return None;
+    }
+    let mut depth = 0_usize;
+    let mut places = bytes.iter().enumerate();
+    while let Some((at, byte)) = places.next() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            b'"' => loop {
+                match places.next()?.1 {
+                    b'"' => break,
+                    b'\\' => {
+                        places.next()?;
+                    }
+                    _ => {}
+                }
+            },
+            _ => {}
+        }
+    }
+    None
+}

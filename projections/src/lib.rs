@@ -1,1 +1,24 @@
-//! Flexledger projections.
+//! Views: what clients read, as rows in SQL.
+//!
+//! A [view](view::View) is a pure fold of events into row changes. The [runner](runner) folds many events, keeps only
+//! the last change of each row, and writes all tables with bulk statements, the checkpoints in the same transaction:
+//! the cost follows the rows touched, not the events read. The same fold serves live, in a rebuild and bounded at a
+//! position, so there is one truth for each view.
+//!
+//! To add a view: one file in `views/` and one line in [`views::all`].
+//!
+//! Views decide nothing and cause nothing. They know of the log and of the domain's events, not of the engine.
+
+mod error;
+mod page;
+mod query;
+mod rows;
+mod service;
+
+pub use error::ViewError;
+pub use page::{LARGEST_PAGE, Page, Paged, Sort};
+pub use rows::{
+    Ambiguous, ApplicationRow, EntryRow, SettlementEntryRow, SettlementRow, SettlementStatus, SubjectRow, TagRow,
+    ViewStatus, WalletRow, Which,
+};
+pub use service::Views;

@@ -1,0 +1,245 @@
+//! What the queries answer. Personal text is sealed as it stands in the log; the caller opens it when it answers.
+
+use std::sync::Arc;
+
+use flexledger_domain::books::Side;
+use flexledger_domain::identity::PublicKey;
+use flexledger_domain::ids::{
+    ApplicationId, ClientId, EntryId, SettlementEntryId, SettlementId, SubjectId, TagId, TransactionId, WalletId,
+};
+use flexledger_domain::money::{Amount, Currency};
+use flexledger_domain::personal::Personal;
+use flexledger_domain::{Date, Instant, Position, Reference};
+
+/// An application without its secrets (`idaas.md` 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplicationRow {
+    /// Its id.
+    pub id: ApplicationId,
+    /// What it shows in a token exchange.
+    pub client: ClientId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its handle.
+    pub handle: Arc<str>,
+    /// Whether it may act.
+    pub active: bool,
+    /// Redirect targets, space separated.
+    pub redirect_uris: Option<String>,
+    /// Where webhooks to it go.
+    pub webhook_url: Option<String>,
+    /// A JSON object as text.
+    pub metadata: Option<String>,
+    /// The key that webhooks to it are encrypted for.
+    pub public_key: PublicKey,
+    /// Whether webhooks to it are encrypted.
+    pub encryption_enabled: bool,
+    /// Grows by one with each rotation; begins at 1.
+    pub key_version: u32,
+    /// When it registered.
+    pub created_at: Instant,
+}
+
+/// A subject (`idaas.md` 5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubjectRow {
+    /// Its id.
+    pub id: SubjectId,
+    /// Whose user.
+    pub application: ApplicationId,
+    /// The name of that application.
+    pub application_name: Arc<str>,
+    /// The application's own identifier of the user.
+    pub external_id: Arc<str>,
+    /// The name shown to others, sealed.
+    pub display_name: Option<Personal>,
+    /// The e-mail address, sealed.
+    pub email: Option<Personal>,
+    /// A picture, sealed.
+    pub image_url: Option<Personal>,
+    /// A JSON object as text, sealed.
+    pub metadata: Option<Personal>,
+    /// When it was made known.
+    pub created_at: Instant,
+}
+
+/// A tag with its owner (`idaas.md` 6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagRow {
+    /// Its id.
+    pub id: TagId,
+    /// Where its first event stands; lists go by it.
+    pub position: Position,
+    /// Its local name, `alice`.
+    pub local: Arc<str>,
+    /// Its qualified address, `alice@walletapp`.
+    pub address: Arc<str>,
+    /// Whether it may be used (`ACTIVE`), or not (`DISABLED`).
+    pub active: bool,
+    /// The subject that owns it.
+    pub owner: SubjectRow,
+    /// The application of the owner: the one that sends and receives for it.
+    pub owner_application: ApplicationId,
+    /// The application that made it.
+    pub created_by: ApplicationId,
+    /// The name of that application.
+    pub created_by_name: Arc<str>,
+    /// When it was made.
+    pub created_at: Instant,
+}
+
+/// A wallet (`idaas.md` 11).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WalletRow {
+    /// Its id.
+    pub id: WalletId,
+    /// Whose.
+    pub application: ApplicationId,
+    /// The name of that application.
+    pub application_name: Arc<str>,
+    /// Its currency.
+    pub currency: Currency,
+    /// Credits less debits.
+    pub balance: Amount,
+    /// Sum of all debits.
+    pub total_debited: Amount,
+    /// Sum of all credits.
+    pub total_credited: Amount,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When it was last booked on, or made.
+    pub updated_at: Instant,
+}
+
+/// One entry of a statement (`idaas.md` 11).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryRow {
+    /// Its id, made from the payment's id and the side.
+    pub id: EntryId,
+    /// Its number on this wallet; the first is 1.
+    pub number: u64,
+    /// Where its booking stands in the log.
+    pub position: Position,
+    /// The payment.
+    pub transaction: TransactionId,
+    /// The payment's reference.
+    pub reference: Reference,
+    /// Debit: the wallet's application sent. Credit: it received.
+    pub side: Side,
+    /// How much; above zero.
+    pub amount: Amount,
+    /// In which currency.
+    pub currency: Currency,
+    /// The balance before it.
+    pub opening_balance: Amount,
+    /// The balance after it.
+    pub closing_balance: Amount,
+    /// `Credit from alice (WalletApp) to bob (ShopApp) — NGN 1500.0000`.
+    pub description: String,
+    /// When it was booked.
+    pub created_at: Instant,
+}
+
+/// How a settlement went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettlementStatus {
+    /// It is final.
+    Completed,
+    /// It may be run again.
+    Failed,
+}
+
+impl SettlementStatus {
+    /// The name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            SettlementStatus::Completed => "COMPLETED",
+            SettlementStatus::Failed => "FAILED",
+        }
+    }
+}
+
+/// A settlement record of one date and currency (`idaas.md` 12).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettlementRow {
+    /// Its id.
+    pub id: SettlementId,
+    /// The settlement date.
+    pub date: Date,
+    /// The currency.
+    pub currency: Currency,
+    /// How it went.
+    pub status: SettlementStatus,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Sum of all credits.
+    pub total_credited: Amount,
+    /// Sum of all debits.
+    pub total_debited: Amount,
+    /// Payments in the batch.
+    pub transaction_count: u64,
+    /// Wallets in the batch.
+    pub application_count: u64,
+    /// Positions of the first and the last booking of the batch, inclusive.
+    pub cut: Option<(Position, Position)>,
+    /// When it was made.
+    pub created_at: Instant,
+    /// One line per wallet, by application. Empty in lists.
+    pub entries: Vec<SettlementEntryRow>,
+}
+
+/// One wallet's line of a settlement record (`idaas.md` 12).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettlementEntryRow {
+    /// Its id, made from the record's id and the application.
+    pub id: SettlementEntryId,
+    /// Whose wallet.
+    pub application: ApplicationId,
+    /// The name of that application.
+    pub application_name: Arc<str>,
+    /// Which wallet.
+    pub wallet: WalletId,
+    /// In which currency.
+    pub currency: Currency,
+    /// Sum of its credits.
+    pub total_credited: Amount,
+    /// Sum of its debits.
+    pub total_debited: Amount,
+    /// Credits less debits.
+    pub net_amount: Amount,
+    /// The balance before its first entry of the batch.
+    pub opening_balance: Amount,
+    /// The balance after its last.
+    pub closing_balance: Amount,
+    /// How many payments touched it.
+    pub transaction_count: u64,
+    /// When it was made.
+    pub created_at: Instant,
+}
+
+/// Several tags have this local name; their qualified addresses, sorted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ambiguous(pub Vec<String>);
+
+/// Which payments a list holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Those whose sender tag was the application's.
+    Sent(ApplicationId),
+    /// Those whose receiver tag was the application's.
+    Received(ApplicationId),
+    /// Those that wait for the application's acceptance, without those whose time is up at the instant.
+    Pending(ApplicationId, Instant),
+}
+
+/// Where a view stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewStatus {
+    /// Its name.
+    pub name: &'static str,
+    /// The newest event in its rows.
+    pub position: Position,
+    /// Position and reason, when it met an event that it cannot apply.
+    pub stopped: Option<String>,
+}

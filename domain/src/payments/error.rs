@@ -15,6 +15,9 @@ pub enum Refusal {
     /// A tag is disabled or its application inactive (`STATE-5009`).
     #[error("Tag is disabled or its application is inactive")]
     Unusable,
+    /// The key was used for another request (`CONF-4009`, strict mode).
+    #[error("Idempotency key was used for another request")]
+    KeyConflict,
     /// Not open: unknown, or over already. The log tells which (`RES-3010`, `AUTH-1007` or `STATE-5007`).
     #[error("Transaction is not open")]
     NotOpen,

@@ -1,0 +1,104 @@
+//! The applications that may authenticate, for readers outside the writer. Holds durable state only.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use flexledger_domain::identity::IdentityEvent;
+use flexledger_domain::ids::{ApplicationId, ClientId};
+use flexledger_domain::{Event, Recorded};
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+/// What authentication and answers need to know of an application.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct AppInfo {
+    /// Its id: the `sub` of its tokens.
+    pub id: ApplicationId,
+    /// What it shows in a token exchange.
+    pub client: ClientId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its handle.
+    pub handle: Arc<str>,
+    /// Whether it may act.
+    pub active: bool,
+    /// SHA-256 of its client secret, hex.
+    pub secret_hash: String,
+}
+
+/// All applications by id and by client id.
+#[derive(Default)]
+pub struct Directory {
+    apps: RwLock<Apps>,
+}
+
+#[derive(Default)]
+struct Apps {
+    by_id: HashMap<ApplicationId, Arc<AppInfo>>,
+    by_client: HashMap<ClientId, Arc<AppInfo>>,
+}
+
+impl Apps {
+    fn put(&mut self, app: AppInfo) {
+        let app = Arc::new(app);
+        self.by_id.insert(app.id, app.clone());
+        self.by_client.insert(app.client, app);
+    }
+}
+
+impl Directory {
+    /// An application by its id.
+    #[must_use]
+    pub fn by_id(&self, id: ApplicationId) -> Option<Arc<AppInfo>> {
+        self.apps.read().unwrap_or_else(PoisonError::into_inner).by_id.get(&id).cloned()
+    }
+
+    /// An application by its client id.
+    #[must_use]
+    pub fn by_client(&self, client: ClientId) -> Option<Arc<AppInfo>> {
+        self.apps.read().unwrap_or_else(PoisonError::into_inner).by_client.get(&client).cloned()
+    }
+
+    /// The name of an application; empty when there is none.
+    #[must_use]
+    pub fn name(&self, id: ApplicationId) -> Arc<str> {
+        self.by_id(id).map_or_else(|| Arc::from(""), |app| app.name.clone())
+    }
+
+    /// Takes a durable event in.
+    pub(crate) fn apply(&self, recorded: &Recorded) {
+        let Event::Identity(event) = &recorded.event else { return };
+        match event {
+            IdentityEvent::ApplicationRegistered(id, body) => {
+                let app = AppInfo {
+                    id: *id,
+                    client: body.client,
+                    name: body.name.clone(),
+                    handle: body.handle.as_str().into(),
+                    active: true,
+                    secret_hash: body.secret_hash.clone(),
+                };
+                self.apps.write().unwrap_or_else(PoisonError::into_inner).put(app);
+            }
+            IdentityEvent::ApplicationDeactivated(id, _) => {
+                let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
+                if let Some(app) = apps.by_id.get(id).cloned() {
+                    apps.put(AppInfo { active: false, ..(*app).clone() });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// All applications, for a snapshot.
+    pub(crate) fn all(&self) -> Vec<AppInfo> {
+        let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);
+        apps.by_id.values().map(|app| (**app).clone()).collect()
+    }
+
+    /// Replaces everything with what a snapshot held.
+    pub(crate) fn restore(&self, all: Vec<AppInfo>) {
+        let mut apps = Apps::default();
+        all.into_iter().for_each(|app| apps.put(app));
+        *self.apps.write().unwrap_or_else(PoisonError::into_inner) = apps;
+    }
+}

@@ -1,0 +1,248 @@
+//! The state of the writer and the making of batches: everything between two appends, without I/O.
+//!
+//! Per command: idempotency look-up, decision, sealing, encoding, state change. Nothing changes unless all events of
+//! the command could be encoded, so a batch never holds half a command.
+
+use std::sync::Arc;
+
+use flexledger_domain::ids::{CommandId, EventId, Ids};
+use flexledger_domain::{Command, Context, Decision, Event, Instant, Ledger, Policy, Position, Recorded};
+use flexledger_eventstore::hash::{chain_hash, leaf_hash};
+use flexledger_eventstore::{Batch, Committed, Head, Record, record};
+
+use super::Failure;
+use super::idempotency::{Index, KeyDigest, Used};
+use super::job::{Job, Reply};
+use crate::clock::{Clock, RandomIds};
+use crate::vault::Vault;
+
+/// Events in one batch at most.
+pub const BATCH_EVENTS: usize = 4096;
+/// Bytes of events in one batch at most; a command may pass it, the next one waits.
+pub const BATCH_BYTES: usize = 4 << 20;
+
+/// Commands decided but not yet on their way to the store.
+#[derive(Default)]
+pub struct OpenBatch {
+    batch: Batch,
+    events: Vec<Recorded>,
+    bytes: usize,
+    waiting: Vec<Box<dyn Job>>,
+}
+
+/// A batch on its way to the store.
+pub struct Sealed {
+    /// Where the log must end for it to fit.
+    pub expected: Position,
+    /// What is stored.
+    pub batch: Batch,
+    /// The same events, for those who follow.
+    pub events: Committed,
+    /// Where the log ends after it.
+    pub head: Head,
+    /// Who waits for it.
+    pub waiting: Vec<Box<dyn Job>>,
+}
+
+impl OpenBatch {
+    /// Whether no further command should be taken in.
+    pub fn is_full(&self) -> bool {
+        self.events.len() >= BATCH_EVENTS || self.bytes >= BATCH_BYTES || self.waiting.len() >= 2 * BATCH_EVENTS
+    }
+
+    /// Whether nothing waits for it.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.events.is_empty()
+    }
+}
+
+/// State, index and open batch.
+pub struct Core {
+    ledger: Ledger,
+    index: Index,
+    /// The end of the log including the open batch.
+    head: Head,
+    last: Instant,
+    open: OpenBatch,
+    unsaved_keys: Vec<Used>,
+    clock: Arc<dyn Clock>,
+    ids: RandomIds,
+    vault: Arc<Vault>,
+    policy: Policy,
+    /// Set when the state can no longer be trusted; it is then read again from the log.
+    broken: bool,
+}
+
+/// What a core begins with.
+pub struct Beginning {
+    /// The state after `head`.
+    pub ledger: Ledger,
+    /// The keys used lately.
+    pub index: Index,
+    /// Used keys that no snapshot holds yet.
+    pub unsaved_keys: Vec<Used>,
+    /// The end of the log.
+    pub head: Head,
+    /// The instant of the newest event.
+    pub last: Instant,
+}
+
+impl Core {
+    /// A core that continues from `beginning`.
+    pub fn new(beginning: Beginning, clock: Arc<dyn Clock>, vault: Arc<Vault>, policy: Policy) -> Self {
+        let Beginning { ledger, index, unsaved_keys, head, last } = beginning;
+        let (open, ids) = (OpenBatch::default(), RandomIds::default());
+        Core { ledger, index, head, last, open, unsaved_keys, clock, ids, vault, policy, broken: false }
+    }
+
+    /// The state, decided commands included.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The open batch.
+    pub fn open(&self) -> &OpenBatch {
+        &self.open
+    }
+
+    /// Whether the state must be read again from the log.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// The instant of the newest event.
+    pub fn last(&self) -> Instant {
+        self.last
+    }
+
+    /// The end of the log including the open batch.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// The keys used lately.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Used keys that no snapshot holds yet, oldest first.
+    pub fn unsaved_keys(&mut self) -> &mut Vec<Used> {
+        &mut self.unsaved_keys
+    }
+
+    /// Lets a job decide and puts it into the open batch.
+    pub fn take(&mut self, mut job: Box<dyn Job>) {
+        job.run(self);
+        self.open.waiting.push(job);
+    }
+
+    /// Closes the open batch and begins the next one.
+    pub fn seal_batch(&mut self, expected: Position) -> Sealed {
+        let open = std::mem::take(&mut self.open);
+        Sealed { expected, batch: open.batch, events: Arc::new(open.events), head: self.head, waiting: open.waiting }
+    }
+
+    /// Decides one command; its events join the open batch.
+    pub fn carry_out<C: Command>(&mut self, command: &C) -> Result<Reply<C::Outcome>, Failure> {
+        let now = self.last.max(self.clock.now());
+        let actor = command.actor();
+        if let Some(key) = command.idempotency() {
+            if let Some(position) = self.index.find(KeyDigest::new(actor, key), now) {
+                return Ok(Reply::Repeated(position));
+            }
+        }
+        let position = self.head.position.next();
+        let mut context = Context { now, position, ids: &mut self.ids, policy: &self.policy };
+        let Decision { events, outcome } = command.decide(&self.ledger, &mut context);
+        if !events.is_empty() {
+            let command_id = CommandId::from_uuid(self.ids.uuid());
+            let mut key = command.idempotency().filter(|_| outcome.is_ok()).cloned();
+            let recorded = events.into_iter().zip(position.number()..).map(|(event, number)| Recorded {
+                position: Position::new(number),
+                id: EventId::from_uuid(self.ids.uuid()),
+                recorded_at: now,
+                actor,
+                command: command_id,
+                idempotency: key.take(),
+                event,
+            });
+            let recorded: Vec<Recorded> = recorded.collect();
+            self.add(recorded)?;
+        }
+        let outcome = outcome.map_err(Failure::Refused)?;
+        Ok(Reply::Fresh { outcome, recorded_at: now, position: self.head.position })
+    }
+
+    /// Adds events that no command asked for: the opening of the log and of an epoch.
+    pub fn add_events(&mut self, events: Vec<Event>) -> Result<(), Failure> {
+        let now = self.last.max(self.clock.now());
+        let command = CommandId::from_uuid(self.ids.uuid());
+        let from = self.head.position.next().number();
+        let recorded = events.into_iter().zip(from..).map(|(event, number)| Recorded {
+            position: Position::new(number),
+            id: EventId::from_uuid(self.ids.uuid()),
+            recorded_at: now,
+            actor: flexledger_domain::Actor::System,
+            command,
+            idempotency: None,
+            event,
+        });
+        let recorded = recorded.collect();
+        self.add(recorded)
+    }
+
+    fn add(&mut self, mut recorded: Vec<Recorded>) -> Result<(), Failure> {
+        let mut keys = Vec::new();
+        let mut head = self.head;
+        let mut records = Vec::with_capacity(recorded.len());
+        for event in &mut recorded {
+            let made = self.seal(&mut event.event, &mut keys).and_then(|()| encode(event, &mut head));
+            match made {
+                Ok(record) => records.push(record),
+                Err(failure) => {
+                    self.vault.forget_new(&keys);
+                    return Err(failure);
+                }
+            }
+        }
+        for event in &recorded {
+            if let Err(error) = self.ledger.evolve(event) {
+                tracing::error!(position = event.position.number(), %error, "engine.evolve_failed");
+                self.broken = true;
+                return Err(Failure::Unavailable);
+            }
+            self.unsaved_keys.extend(self.index.apply(event));
+            self.last = event.recorded_at;
+        }
+        self.head = head;
+        self.open.bytes += records.iter().map(|record| record.bytes.len()).sum::<usize>();
+        self.open.batch.records.append(&mut records);
+        self.open.batch.keys.append(&mut keys);
+        self.open.events.append(&mut recorded);
+        Ok(())
+    }
+
+    fn seal(&self, event: &mut Event, keys: &mut Vec<flexledger_eventstore::SubjectKey>) -> Result<(), Failure> {
+        match self.vault.seal(event) {
+            Ok(mut new) => {
+                keys.append(&mut new);
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(%error, "engine.seal_failed");
+                Err(Failure::Unavailable)
+            }
+        }
+    }
+}
+
+fn encode(recorded: &Recorded, head: &mut Head) -> Result<Record, Failure> {
+    let mut bytes = Vec::with_capacity(768);
+    if let Err(error) = record::encode(recorded, &mut bytes) {
+        tracing::error!(position = recorded.position.number(), %error, "engine.encode_failed");
+        return Err(Failure::Unavailable);
+    }
+    let hash = chain_hash(head.hash, leaf_hash(&bytes));
+    *head = Head { position: recorded.position, hash };
+    Ok(Record { position: recorded.position, bytes, hash })
+}

@@ -1,0 +1,331 @@
+//! The engine: one writer that turns commands into durable events, and what others may see of it.
+
+mod core;
+mod idempotency;
+mod job;
+mod load;
+mod snapshot;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use flexledger_domain::ids::{Epoch, Ids, LedgerId};
+use flexledger_domain::{Command, Instant, Ledger, Policy, Position, Recorded, Refusal, Span};
+use flexledger_eventstore::{EventStore, Head, Tail, record};
+use tokio::sync::{mpsc, oneshot};
+
+use self::core::Core;
+use self::job::{Pending, Question, Reply};
+pub use self::load::LoadError;
+use self::snapshot::Snapshots;
+pub use self::snapshot::SnapshotError;
+use self::writer::{Message, Writer};
+use crate::clock::{Clock, RandomIds, SystemClock};
+use crate::directory::Directory;
+use crate::vault::Vault;
+
+/// How the engine is set up.
+#[derive(Clone)]
+pub struct Options {
+    /// Commands waiting at most (`engine.queue`).
+    pub queue: usize,
+    /// Events between two snapshots (`engine.snapshot_every`).
+    pub snapshot_every: u64,
+    /// Folder of the snapshots; `None` for none.
+    pub snapshots: Option<PathBuf>,
+    /// How long an idempotency key is remembered (`idempotency.window`).
+    pub idempotency_window: Span,
+    /// What decisions follow.
+    pub policy: Policy,
+    /// Events kept in memory for followers.
+    pub tail_events: usize,
+    /// The name of this node in the log.
+    pub node: String,
+    /// Where the present comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            queue: 65_536,
+            snapshot_every: 100_000,
+            snapshots: None,
+            idempotency_window: Span::from_seconds(86_400),
+            policy: Policy::default(),
+            tail_events: 32_768,
+            node: "flexledger".to_owned(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// Why the engine cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log cannot be read, or is damaged.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The folder of snapshots cannot be used.
+    #[error(transparent)]
+    Snapshots(#[from] SnapshotError),
+    /// The first events could not be made.
+    #[error("the log could not be opened for writing")]
+    Opening,
+}
+
+/// Why a command has no outcome.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// It is refused: the caller's to mend.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Too many commands wait. Nothing was done; try again soon.
+    #[error("too many commands are waiting")]
+    Busy,
+    /// The log cannot be written or read now. Whether the command took effect is known only after a repeat under the
+    /// same idempotency key.
+    #[error("the ledger cannot be written now")]
+    Unavailable,
+}
+
+/// A command that was carried out; everything in it is durable.
+#[derive(Debug)]
+pub struct Done<T> {
+    /// Its outcome.
+    pub answer: Answer<T>,
+    /// The instant of its events.
+    pub recorded_at: Instant,
+    /// The position of its last event, or of the head it was decided on.
+    pub position: Position,
+}
+
+/// The outcome of a command.
+#[derive(Debug)]
+pub enum Answer<T> {
+    /// It was carried out now.
+    Fresh(T),
+    /// It was carried out before, under the same idempotency key: the events of that time.
+    Replayed(Vec<Recorded>),
+}
+
+/// What an operator sees of the writer.
+#[derive(Debug, Clone, Copy)]
+pub struct Status {
+    /// Whether commands can be taken.
+    pub writable: bool,
+    /// Whether another writer has taken over for good.
+    pub deposed: bool,
+    /// The writer's term.
+    pub epoch: Epoch,
+    /// Commands waiting.
+    pub queue: usize,
+    /// The durable end of the log.
+    pub head: Head,
+    /// The instant of its newest event.
+    pub recorded_at: Instant,
+}
+
+/// What the writer shares with everybody else.
+struct Shared {
+    store: Arc<dyn EventStore>,
+    vault: Arc<Vault>,
+    clock: Arc<dyn Clock>,
+    policy: Policy,
+    window: Span,
+    directory: Directory,
+    tail: Arc<Tail>,
+    end: RwLock<(Head, Instant, Epoch)>,
+    writable: AtomicBool,
+    deposed: AtomicBool,
+}
+
+impl Shared {
+    fn set_head(&self, head: Head, at: Instant, epoch: Epoch) {
+        *self.end.write().unwrap_or_else(PoisonError::into_inner) = (head, at, epoch);
+    }
+
+    fn set_writable(&self, writable: bool) {
+        self.writable.store(writable, Ordering::SeqCst);
+    }
+
+    fn set_deposed(&self) {
+        self.deposed.store(true, Ordering::SeqCst);
+        self.set_writable(false);
+    }
+}
+
+/// A handle to the writer. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    queue: mpsc::Sender<Message>,
+}
+
+impl Engine {
+    /// Loads the state, opens a new epoch in the log, and starts the writer.
+    ///
+    /// # Errors
+    /// [`StartError`] when the log cannot be read, is damaged, or cannot be written.
+    pub async fn start(store: Arc<dyn EventStore>, vault: Arc<Vault>, options: Options) -> Result<Engine, StartError> {
+        let mut snapshots = match options.snapshots {
+            Some(folder) => Some(Snapshots::new(folder, options.snapshot_every, options.idempotency_window)?),
+            None => None,
+        };
+        let shared = Arc::new(Shared {
+            store: store.clone(),
+            vault: vault.clone(),
+            clock: options.clock.clone(),
+            policy: options.policy.clone(),
+            window: options.idempotency_window,
+            directory: Directory::default(),
+            tail: Arc::new(Tail::new(options.tail_events, Position::START)),
+            end: RwLock::new((Head::default(), Instant::MIN, Epoch::default())),
+            writable: AtomicBool::new(true),
+            deposed: AtomicBool::new(false),
+        });
+        let loaded = load::load(&shared, snapshots.as_mut()).await?;
+        tracing::info!(position = loaded.beginning.head.position.number(), read = loaded.read, "engine.loaded");
+        let mut core = Core::new(loaded.beginning, options.clock, vault, options.policy);
+        open_epoch(&mut core, &shared, &options.node).await?;
+        let (queue, commands) = mpsc::channel(options.queue.max(1));
+        tokio::spawn(Writer::new(core, shared.clone(), commands, snapshots).run());
+        Ok(Engine { shared, queue })
+    }
+
+    /// Hands a command to the writer and waits until its outcome is durable.
+    ///
+    /// # Errors
+    /// [`Failure`]: refused, too many waiting, or the log cannot be written.
+    pub async fn submit<C: Command>(&self, command: C) -> Result<Done<C::Outcome>, Failure> {
+        let (job, answer) = Pending::new(command);
+        self.enqueue(Message::Job(Box::new(job)))?;
+        match answer.await.map_err(|_| Failure::Unavailable)?? {
+            Reply::Fresh { outcome, recorded_at, position } => {
+                Ok(Done { answer: Answer::Fresh(outcome), recorded_at, position })
+            }
+            Reply::Repeated(position) => self.repeated(position).await,
+        }
+    }
+
+    /// Asks a question about the state as it is between two commands. The answer rests on durable events only.
+    ///
+    /// # Errors
+    /// [`Failure::Busy`] or [`Failure::Unavailable`].
+    pub async fn inspect<T, F>(&self, ask: F) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Ledger) -> T + Send + 'static,
+    {
+        let (job, answer) = Question::new(ask);
+        self.enqueue(Message::Job(Box::new(job)))?;
+        answer.await.map_err(|_| Failure::Unavailable)
+    }
+
+    fn enqueue(&self, message: Message) -> Result<(), Failure> {
+        self.queue.try_send(message).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Failure::Busy,
+            mpsc::error::TrySendError::Closed(_) => Failure::Unavailable,
+        })
+    }
+
+    async fn repeated<T>(&self, position: Position) -> Result<Done<T>, Failure> {
+        let events = self.command_at(position).await?;
+        let first = events.first().ok_or(Failure::Unavailable)?;
+        let (recorded_at, last) = (first.recorded_at, events.last().map_or(position, |event| event.position));
+        Ok(Done { recorded_at, position: last, answer: Answer::Replayed(events) })
+    }
+
+    /// All events of the command whose first event stands at `position`, read from the log; none beyond its end.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`] when the log cannot be read.
+    pub async fn command_at(&self, position: Position) -> Result<Vec<Recorded>, Failure> {
+        let mut events: Vec<Recorded> = Vec::new();
+        let mut after = position.previous();
+        loop {
+            let records = self.shared.store.read(after, 8).await.map_err(|error| {
+                tracing::error!(%error, position = position.number(), "engine.read_failed");
+                Failure::Unavailable
+            })?;
+            let short = records.len() < 8;
+            for stored in records {
+                let event = record::decode(&stored.bytes).map_err(|error| {
+                    tracing::error!(%error, position = stored.position.number(), "engine.record_damaged");
+                    Failure::Unavailable
+                })?;
+                if events.first().is_some_and(|first| first.command != event.command) {
+                    return Ok(events);
+                }
+                after = event.position;
+                events.push(event);
+            }
+            if short {
+                return Ok(events);
+            }
+        }
+    }
+
+    /// The newest durable batches. Its head is the newest acknowledged position.
+    #[must_use]
+    pub fn tail(&self) -> &Arc<Tail> {
+        &self.shared.tail
+    }
+
+    /// The applications, durable state only.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.shared.directory
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn EventStore> {
+        &self.shared.store
+    }
+
+    /// The clock that decisions are made by.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+
+    /// What an operator sees of the writer.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let (head, recorded_at, epoch) = *self.shared.end.read().unwrap_or_else(PoisonError::into_inner);
+        Status {
+            writable: self.shared.writable.load(Ordering::SeqCst),
+            deposed: self.shared.deposed.load(Ordering::SeqCst),
+            epoch,
+            queue: self.queue.max_capacity() - self.queue.capacity(),
+            head,
+            recorded_at,
+        }
+    }
+
+    /// Carries out what was taken, writes a snapshot, and ends the writer. Later commands are refused.
+    pub async fn stop(&self) {
+        let (stopped, done) = oneshot::channel();
+        if self.queue.send(Message::Stop(stopped)).await.is_ok() {
+            // An error means that the writer has ended already.
+            let _ended = done.await;
+        }
+    }
+}
+
+/// Appends the opening of the log, where it is new, and of this writer's term.
+async fn open_epoch(core: &mut Core, shared: &Shared, node: &str) -> Result<(), StartError> {
+    let expected = core.head().position;
+    let fresh = LedgerId::from_uuid(RandomIds::default().uuid());
+    let events = writer::opening(core, node, fresh);
+    core.add_events(events).map_err(|_| StartError::Opening)?;
+    let sealed = core.seal_batch(expected);
+    shared.store.append(expected, sealed.batch).await.map_err(LoadError::from)?;
+    shared.set_head(sealed.head, core.last(), core.ledger().system.epoch);
+    shared.tail.skip_to(expected);
+    shared.tail.publish(sealed.events);
+    Ok(())
+}

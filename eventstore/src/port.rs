@@ -101,3 +101,18 @@ pub trait EventStore: Send + Sync + 'static {
     /// What is durable how, in one line, for people: `sqlite wal synchronous=full`.
     fn durability(&self) -> String;
 }
+
+/// What an adapter checks of a batch before it touches its database: places without gaps, right after `expected`.
+///
+/// # Errors
+/// [`StoreError::Unusable`]: the writer is at fault, nothing may be stored.
+pub(crate) fn check_batch(expected: Position, batch: &Batch) -> Result<(), StoreError> {
+    let mut place = expected;
+    for record in &batch.records {
+        place = place.next();
+        if record.position != place || place > Position::MAX {
+            return Err(StoreError::Unusable(format!("a batch with event {} where {place} belongs", record.position)));
+        }
+    }
+    Ok(())
+}

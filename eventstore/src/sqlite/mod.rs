@@ -1,0 +1,231 @@
+//! The log in one SQLite file: the default adapter.
+//!
+//! * Table `events` holds canonical bytes and chain hash under the position as row id. It has no other index, and
+//!   nothing is updated per event.
+//! * A batch is one transaction in WAL mode with `synchronous=FULL`: one disk sync.
+//! * One process writes (`<file>.lock`); any number of others read meanwhile.
+//! * After a failed batch the connection is thrown away. After a failed *commit* the next one first moves the whole
+//!   WAL into the database and syncs it, so that nothing that was not on disk is ever built upon.
+
+mod append;
+mod lock;
+mod open;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use flexledger_domain::Position;
+use flexledger_domain::ids::SubjectId;
+use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
+use sqlx::{Connection, Executor, Row};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use crate::hash::Hash;
+use crate::port::{AppendError, Batch, EventStore, Head, Record, StoreError, SubjectKey, check_batch};
+pub use lock::{WriterLock, this_process};
+pub use open::Mode;
+
+/// Records per read at most, whatever is asked for, so that no caller can fill the memory by accident.
+const READ_RECORDS_MAX: usize = 1_000_000;
+/// How often a checkpoint is tried while readers are in the way, and the pause between.
+const CHECKPOINT_TRIES: u32 = 50;
+const CHECKPOINT_PAUSE: Duration = Duration::from_millis(100);
+
+const HEAD: &str = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1";
+const READ: &str = "SELECT position, body, hash FROM events WHERE position > ? ORDER BY position LIMIT ?";
+const KEY: &str = "SELECT subject, sealed FROM subject_keys WHERE subject = ?";
+const KEYS: &str = "SELECT subject, sealed FROM subject_keys ORDER BY subject";
+const DESTROY_KEY: &str = "DELETE FROM subject_keys WHERE subject = ?";
+
+/// The log in one SQLite file.
+pub struct SqliteStore {
+    path: PathBuf,
+    readers: SqlitePool,
+    writer: Option<Writer>,
+}
+
+struct Writer {
+    connection: Mutex<Slot>,
+    _lock: WriterLock,
+}
+
+/// The one connection that writes. It is taken out while it is used, so a caller that goes away in the middle leaves
+/// an empty slot, never an open transaction.
+enum Slot {
+    Ready(SqliteConnection),
+    /// There is none; `doubtful` when a commit failed or was left alone, so that the WAL may hold what is not on disk.
+    Empty {
+        doubtful: bool,
+    },
+}
+
+impl SqliteStore {
+    /// Opens the log at `path`; a writer makes it when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Held`] for a second writer, [`StoreError::Unusable`] when there is no log (for a reader) or
+    /// something else stands there.
+    pub async fn open(path: &Path, mode: Mode) -> Result<Self, StoreError> {
+        let writer = match mode {
+            Mode::Reader => None,
+            Mode::Writer { holder } => {
+                let lock = WriterLock::take(path, &holder)?;
+                let connection = open::writer(path).await?;
+                Some(Writer { connection: Mutex::new(Slot::Ready(connection)), _lock: lock })
+            }
+        };
+        let readers = open::readers(path).await?;
+        Ok(SqliteStore { path: path.to_owned(), readers, writer })
+    }
+
+    /// Closes the log; a writer moves what is in the WAL into the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        if let Some(writer) = &self.writer {
+            let slot = std::mem::replace(&mut *writer.connection.lock().await, Slot::Empty { doubtful: false });
+            if let Slot::Ready(connection) = slot {
+                close(connection).await;
+            }
+        }
+    }
+
+    fn writer(&self) -> Result<&Writer, StoreError> {
+        self.writer.as_ref().ok_or_else(|| StoreError::Unusable("the log was opened for reading".to_owned()))
+    }
+
+    /// A connection to write with: the one that is there, or a new one.
+    async fn connection(&self, slot: &mut Slot) -> Result<SqliteConnection, StoreError> {
+        // Whatever happens before the connection is put back leaves the slot in doubt.
+        match std::mem::replace(slot, Slot::Empty { doubtful: true }) {
+            Slot::Ready(connection) => Ok(connection),
+            Slot::Empty { doubtful } => {
+                let mut connection = open::writer(&self.path).await?;
+                if doubtful {
+                    checkpoint(&mut connection).await?;
+                }
+                Ok(connection)
+            }
+        }
+    }
+
+    async fn append_with(
+        &self,
+        connection: &mut SqliteConnection,
+        expected: Position,
+        batch: Batch,
+    ) -> Result<(), append::Failure> {
+        check_batch(expected, &batch).map_err(|error| append::Failure::Before(AppendError::Unavailable(error)))?;
+        append::write(connection, expected, batch).await
+    }
+}
+
+#[async_trait]
+impl EventStore for SqliteStore {
+    async fn head(&self) -> Result<Head, StoreError> {
+        let row = self.readers.fetch_optional(HEAD).await?;
+        row.map_or(Ok(Head::default()), |row| Ok(Head { position: position(&row)?, hash: hash(&row, 1)? }))
+    }
+
+    async fn append(&self, expected: Position, batch: Batch) -> Result<(), AppendError> {
+        let writer = self.writer().map_err(AppendError::Unavailable)?;
+        let mut slot = writer.connection.lock().await;
+        let mut connection = self.connection(&mut slot).await.map_err(AppendError::Unavailable)?;
+        match self.append_with(&mut connection, expected, batch).await {
+            Ok(()) => {
+                *slot = Slot::Ready(connection);
+                Ok(())
+            }
+            Err(append::Failure::Before(error)) => {
+                close(connection).await;
+                *slot = Slot::Empty { doubtful: false };
+                Err(error)
+            }
+            Err(append::Failure::Commit(error)) => {
+                close(connection).await;
+                Err(AppendError::Unknown(error.into()))
+            }
+        }
+    }
+
+    async fn read(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
+        let limit = limit.min(READ_RECORDS_MAX);
+        let query = sqlx::query(READ).bind(signed(after.number())).bind(signed(limit as u64));
+        let rows = self.readers.fetch_all(query).await?;
+        rows.iter().map(record).collect()
+    }
+
+    async fn subject_key(&self, subject: SubjectId) -> Result<Option<SubjectKey>, StoreError> {
+        let query = sqlx::query(KEY).bind(subject.uuid().as_bytes().to_vec());
+        self.readers.fetch_optional(query).await?.as_ref().map(subject_key).transpose()
+    }
+
+    async fn subject_keys(&self) -> Result<Vec<SubjectKey>, StoreError> {
+        self.readers.fetch_all(KEYS).await?.iter().map(subject_key).collect()
+    }
+
+    async fn destroy_subject_key(&self, subject: SubjectId) -> Result<bool, StoreError> {
+        let mut slot = self.writer()?.connection.lock().await;
+        let mut connection = self.connection(&mut slot).await?;
+        let query = sqlx::query(DESTROY_KEY).bind(subject.uuid().as_bytes().to_vec());
+        let deleted = connection.execute(query).await?.rows_affected() > 0;
+        // The WAL still holds pages with the key in them.
+        checkpoint(&mut connection).await?;
+        *slot = Slot::Ready(connection);
+        Ok(deleted)
+    }
+
+    fn durability(&self) -> String {
+        "sqlite wal synchronous=full".to_owned()
+    }
+}
+
+async fn close(connection: SqliteConnection) {
+    // Closing rolls back what is open. If even that fails there is nothing left to do with the connection.
+    if let Err(error) = connection.close().await {
+        tracing::debug!(name: "eventstore.sqlite.close_failed", %error, "a connection did not close cleanly");
+    }
+}
+
+/// Moves the whole WAL into the database, syncs it, and empties the WAL.
+async fn checkpoint(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    for _ in 0..CHECKPOINT_TRIES {
+        let busy: i64 = connection.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)").await?.try_get(0)?;
+        if busy == 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(CHECKPOINT_PAUSE).await;
+    }
+    let text = "the write-ahead file of the log could not be emptied: some reader has been in it too long";
+    Err(StoreError::Unusable(text.to_owned()))
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn position(row: &SqliteRow) -> Result<Position, StoreError> {
+    Ok(Position::new(u64::try_from(row.try_get_unchecked::<i64, _>(0)?).unwrap_or_default()))
+}
+
+/// A hash of a wrong length can only come from tampering; it is read as zeros, which no event has.
+fn hash(row: &SqliteRow, column: usize) -> Result<Hash, StoreError> {
+    let bytes: Option<&[u8]> = row.try_get_unchecked(column)?;
+    Ok(Hash(bytes.unwrap_or_default().try_into().unwrap_or_default()))
+}
+
+/// Whatever stands in the row is handed on; it is for the reader to see that it is no record.
+fn record(row: &SqliteRow) -> Result<Record, StoreError> {
+    let bytes: Option<Vec<u8>> = row.try_get_unchecked(1)?;
+    Ok(Record { position: position(row)?, bytes: bytes.unwrap_or_default(), hash: hash(row, 2)? })
+}
+
+fn subject_key(row: &SqliteRow) -> Result<SubjectKey, StoreError> {
+    let subject: &[u8] = row.try_get_unchecked(0)?;
+    let subject = Uuid::from_slice(subject)
+        .map_err(|_| StoreError::Unusable("a subject's key stands under a damaged name".to_owned()))?;
+    Ok(SubjectKey { subject: SubjectId::from_uuid(subject), sealed: row.try_get_unchecked(1)? })
+}

@@ -18,6 +18,8 @@ pub mod payments;
 pub mod personal;
 pub mod settlement;
 pub mod system;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod time;
 
 pub use decision::{Command, Context, Decision, Policy, Refusal};

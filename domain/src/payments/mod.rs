@@ -8,6 +8,8 @@ mod error;
 mod event;
 mod payment;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use command::{Accept, Expire, InitiateTransfer, ProvisionWallet, Reject};
 pub use error::Refusal;

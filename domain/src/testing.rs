@@ -1,0 +1,310 @@
+//! Support for tests of this and other crates: a ledger driven by hand, and random histories from a seed.
+
+use crate::decision::{Command, Context, Decision, Policy, Refusal};
+use crate::event::{Actor, Event, Recorded};
+use crate::identity::{
+    CreateSubject, CreateTag, DeactivateApplication, Handle, Local, Profile, PublicKey, RegisterApplication,
+    SetTagActive, TagQuery,
+};
+use crate::ids::{ApplicationId, ClientId, CommandId, EventId, Ids, Position, Reference, SubjectId};
+use crate::ledger::Ledger;
+use crate::money::{Amount, Currency, Money};
+use crate::payments::{Accept, Expire, InitiateTransfer, Payment, PaymentEvent, Reject, SCALE};
+use crate::personal::PersonalText;
+use crate::settlement::RunSettlement;
+use crate::time::{Date, Instant, Span};
+use uuid::Uuid;
+
+/// Identifiers that count up: the same sequence in every run.
+#[derive(Debug, Clone, Default)]
+pub struct CountingIds(u64);
+
+impl Ids for CountingIds {
+    fn uuid(&mut self) -> Uuid {
+        self.0 += 1;
+        uuid::Builder::from_random_bytes((u128::from(self.0) << 64 | u128::from(self.0)).to_be_bytes()).into_uuid()
+    }
+
+    fn check(&mut self) -> u32 {
+        self.0 += 1;
+        u32::try_from(self.0.wrapping_mul(0x9E37_79B9) & 0xFFFF_FFFF).unwrap_or(0)
+    }
+}
+
+/// A small repeatable generator (splitmix64). For tests only.
+#[derive(Debug, Clone)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// Starts from a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Dice(seed)
+    }
+
+    /// The next 64 bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.bits() % (bound.max(1) as u64)).unwrap_or(0)
+    }
+
+    /// One of the items.
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
+        items.get(self.below(items.len()))
+    }
+}
+
+/// A ledger, its history, and a clock that is set by hand.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// The state after all events.
+    pub ledger: Ledger,
+    /// All events so far.
+    pub history: Vec<Recorded>,
+    /// The present instant.
+    pub now: Instant,
+    /// What decisions follow.
+    pub policy: Policy,
+    ids: CountingIds,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        let now = Instant::from_micros(1_772_000_000_000_000);
+        let (ledger, history) = (Ledger::default(), Vec::new());
+        World { ledger, history, now, policy: Policy::default(), ids: CountingIds::default() }
+    }
+}
+
+impl World {
+    /// Moves the clock.
+    pub fn wait(&mut self, seconds: u32) {
+        self.now = self.now.plus(Span::from_seconds(seconds));
+    }
+
+    /// Gives a command, records its events, and returns its outcome.
+    ///
+    /// # Errors
+    /// The refusal. Its events, if any, are recorded too.
+    pub fn give<C: Command>(&mut self, command: &C) -> Result<C::Outcome, Refusal> {
+        let position = Position::new(self.history.len() as u64 + 1);
+        let mut context = Context { now: self.now, position, ids: &mut self.ids, policy: &self.policy };
+        let Decision { events, outcome } = command.decide(&self.ledger, &mut context);
+        let id = CommandId::from_uuid(self.ids.uuid());
+        let mut key = command.idempotency().filter(|_| outcome.is_ok()).cloned();
+        for event in events {
+            self.record(event, command.actor(), id, key.take());
+        }
+        outcome
+    }
+
+    fn record(&mut self, mut event: Event, actor: Actor, command: CommandId, key: Option<crate::event::Idempotency>) {
+        for personal in event.personal() {
+            if let PersonalText::Clear(text) = &personal.text {
+                personal.text = PersonalText::Sealed(format!("sealed {text}").into());
+            }
+        }
+        let recorded = Recorded {
+            position: Position::new(self.history.len() as u64 + 1),
+            id: EventId::from_uuid(self.ids.uuid()),
+            recorded_at: self.now,
+            actor,
+            command,
+            idempotency: key,
+            event,
+        };
+        let booked = self.ledger.evolve(&recorded);
+        assert!(booked.is_ok(), "a decided event always fits");
+        self.history.push(recorded);
+    }
+
+    /// A new application named after its handle.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn application(&mut self, handle: &Handle) -> Result<ApplicationId, Refusal> {
+        let id = ApplicationId::from_uuid(self.ids.uuid());
+        let client = ClientId::from_uuid(self.ids.uuid());
+        let command = RegisterApplication {
+            id,
+            client,
+            name: format!("The {handle}").into(),
+            handle: handle.clone(),
+            webhook_url: (!handle.as_str().ends_with('x')).then(|| format!("https://{handle}.example.com/hook").into()),
+            redirect_uris: None,
+            metadata: Some("{\"a\":1}".to_owned()),
+            secret_hash: "00".repeat(32),
+            webhook_secret: "c2VhbGVk".to_owned(),
+            public_key: PublicKey { x: "eA".to_owned(), y: "eQ".to_owned() },
+        };
+        self.give(&command).map(|()| id)
+    }
+
+    /// A new subject with a tag.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn tag(&mut self, caller: ApplicationId, local: &Local) -> Result<SubjectId, Refusal> {
+        let id = SubjectId::from_uuid(self.ids.uuid());
+        let profile = Profile { display_name: Some(format!("Name of {local}").into()), ..Profile::default() };
+        self.give(&CreateSubject { caller, id, external_id: format!("ext-{local}").into(), profile })?;
+        self.give(&CreateTag { caller, local: local.clone(), subject: id }).map(|_| id)
+    }
+
+    /// Initiates a payment of `minor` smallest units between two tags.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn initiate(
+        &mut self,
+        caller: ApplicationId,
+        sides: (&TagQuery, &TagQuery),
+        minor: i128,
+        code: &str,
+    ) -> Result<Payment, Refusal> {
+        let currency = Currency::new(code, SCALE).map_err(|_| crate::payments::Refusal::TooLarge)?;
+        self.give(&InitiateTransfer {
+            caller,
+            sender: sides.0.clone(),
+            receiver: sides.1.clone(),
+            money: Money { amount: Amount::from_minor(minor), currency },
+            narration: (minor % 3 == 0).then(|| format!("for {minor} ☂").into()),
+            callback_url: (minor % 5 == 0).then(|| "https://cb.example.com/".into()),
+            idempotency: None,
+        })
+    }
+
+    /// A random history of `steps` steps, the same for the same seed: payments between a few applications in two
+    /// currencies, accepted, rejected or left to lapse, with settlements, late entries and disabled tags between.
+    #[must_use]
+    pub fn random(seed: u64, steps: usize) -> World {
+        let mut world = World::default();
+        world.open_log();
+        let mut play = Play { dice: Dice::new(seed), tags: Vec::new(), applications: Vec::new(), open: Vec::new() };
+        for step in 0..steps {
+            play.step(&mut world, step);
+        }
+        world
+    }
+
+    /// The two events that every log begins with.
+    pub fn open_log(&mut self) {
+        use crate::ids::{Epoch, LedgerId};
+        use crate::system::{EpochOpened, Opened, SystemEvent};
+        let ledger = LedgerId::from_uuid(self.ids.uuid());
+        let command = CommandId::from_uuid(self.ids.uuid());
+        let opened = SystemEvent::Opened(ledger, Opened { format: 1 });
+        let epoch = SystemEvent::EpochOpened(ledger, EpochOpened { epoch: Epoch(1), node: "test".to_owned() });
+        for event in [opened, epoch] {
+            self.record(event.into(), Actor::System, command, None);
+        }
+    }
+}
+
+struct Play {
+    dice: Dice,
+    applications: Vec<ApplicationId>,
+    tags: Vec<(ApplicationId, TagQuery)>,
+    open: Vec<(Reference, ApplicationId)>,
+}
+
+impl Play {
+    fn step(&mut self, world: &mut World, step: usize) {
+        world.wait(u32::try_from(self.dice.below(900)).unwrap_or(0));
+        match self.dice.below(100) {
+            _ if self.applications.len() < 2 => self.join(world, step),
+            0..=1 => self.join(world, step),
+            2..=5 => self.add_tag(world, step),
+            6..=49 => self.initiate(world),
+            50..=79 => self.accept(world),
+            80..=86 => self.reject(world),
+            87..=91 => self.expire(world),
+            92..=94 => self.settle(world),
+            95 => world.wait(40_000),
+            _ => self.switch(world),
+        }
+    }
+
+    fn join(&mut self, world: &mut World, step: usize) {
+        let Ok(handle) = Handle::new(&format!("app-{step}{}", if step % 4 == 0 { "x" } else { "" })) else { return };
+        if let Ok(id) = world.application(&handle) {
+            self.applications.push(id);
+            self.add_tag(world, step);
+            self.add_tag(world, step + 1_000_000);
+        }
+    }
+
+    fn add_tag(&mut self, world: &mut World, step: usize) {
+        let Some(caller) = self.dice.pick(&self.applications).copied() else { return };
+        let Ok(local) = Local::new(&format!("tag-{step}")) else { return };
+        if world.tag(caller, &local).is_ok() {
+            self.tags.push((caller, TagQuery::Bare(local)));
+        }
+    }
+
+    fn initiate(&mut self, world: &mut World) {
+        let (Some(from), Some(to)) = (self.dice.pick(&self.tags).cloned(), self.dice.pick(&self.tags).cloned()) else {
+            return;
+        };
+        let code = if self.dice.below(4) == 0 { "USD" } else { "NGN" };
+        let minor = i128::from(self.dice.bits() % 1_000_000_000) + 1;
+        if let Ok(payment) = world.initiate(from.0, (&from.1, &to.1), minor, code) {
+            self.open.push((payment.reference, payment.receiver.application));
+        }
+    }
+
+    fn take(&mut self) -> Option<(Reference, ApplicationId)> {
+        let at = self.dice.below(self.open.len());
+        (at < self.open.len()).then(|| self.open.swap_remove(at))
+    }
+
+    fn accept(&mut self, world: &mut World) {
+        let Some((reference, caller)) = self.take() else { return };
+        let _refused_when_overdue = world.give(&Accept { caller, reference });
+    }
+
+    fn reject(&mut self, world: &mut World) {
+        let Some((reference, caller)) = self.take() else { return };
+        let reason = (self.dice.below(2) == 0).then(|| "no".into());
+        let _refused_when_overdue = world.give(&Reject { caller, reference, reason });
+    }
+
+    fn expire(&mut self, world: &mut World) {
+        let overdue: Vec<_> = world.ledger.payments.overdue(world.now).take(5).collect();
+        for reference in overdue {
+            let _always_fine = world.give(&Expire { reference });
+        }
+    }
+
+    fn settle(&mut self, world: &mut World) {
+        let open: Vec<Date> = world.ledger.settlement.open_until(world.now.date()).collect();
+        for date in open {
+            let _always_fine = world.give(&RunSettlement { actor: Actor::System, date });
+        }
+    }
+
+    fn switch(&mut self, world: &mut World) {
+        if self.dice.below(12) == 0 {
+            let Some(application) = self.dice.pick(&self.applications).copied() else { return };
+            let command = DeactivateApplication { caller: application, admin: false, application };
+            let _always_fine = world.give(&command);
+        } else if let Some((caller, tag)) = self.dice.pick(&self.tags).cloned() {
+            let active = self.dice.below(3) > 0;
+            let _always_fine = world.give(&SetTagActive { caller, tag, active });
+        }
+    }
+}
+
+/// How many payments of a history were booked.
+#[must_use]
+pub fn booked(history: &[Recorded]) -> usize {
+    history.iter().filter(|r| matches!(r.event, Event::Payment(PaymentEvent::Accepted(..)))).count()
+}

@@ -10,6 +10,8 @@ pub mod hash;
 pub mod memory;
 pub mod port;
 pub mod record;
+#[cfg(any(test, feature = "contract"))]
+pub mod samples;
 pub mod sqlite;
 pub mod tail;
 

@@ -10,6 +10,8 @@
 mod decode;
 mod encode;
 mod export;
+#[cfg(test)]
+mod tests;
 
 pub use decode::decode;
 pub use encode::encode;

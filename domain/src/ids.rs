@@ -178,6 +178,12 @@ impl Reference {
         self.position
     }
 
+    /// The random part.
+    #[must_use]
+    pub const fn check(self) -> u32 {
+        self.check
+    }
+
     /// The reference as text.
     #[must_use]
     pub fn text(self) -> ReferenceText {

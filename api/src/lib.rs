@@ -1,1 +1,43 @@
-//! Flexledger api.
+//! HTTP: thin handlers between clients and the ledger.
+//!
+//! A handler takes a request apart, authenticates, gives one command or asks one query, and writes the answer. It has no
+//! rules of its own. [`http`] holds what all of them share, one folder per API the rest: [`idaas`] (tag payments),
+//! [`operator`] (running it). [`router`] joins them; [`serve`] puts them on a listener.
+
+mod app;
+mod health;
+pub mod http;
+pub mod idaas;
+pub mod jose;
+pub mod operator;
+mod serve;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::Method;
+
+pub use app::{App, Settings, VIEW_PATIENCE};
+pub use serve::{Entrance, Limits, Peer, serve};
+
+use http::edge::EdgeLayer;
+use http::error::{ApiError, Code};
+
+/// All routes of the server.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .merge(health::routes())
+        .nest("/api", idaas::routes().merge(health::actuator()))
+        .nest("/operator/v1", operator::routes())
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(EdgeLayer(app.clone()))
+        .with_state(app)
+}
+
+async fn not_found(_: Request) -> ApiError {
+    Code::NotFound.into()
+}
+
+async fn method_not_allowed(_: Method) -> ApiError {
+    Code::MethodNotAllowed.into()
+}

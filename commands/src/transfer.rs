@@ -1,9 +1,9 @@
 //! Payments as the API gives them: repeats are answered with what was answered first, and a payment that is not open
 //! any more is told from one that never was by looking into the log.
 
+use flexledger_domain::ids::ApplicationId;
 use flexledger_domain::payments::{self, Accept, InitiateTransfer, Payment, PaymentEvent, Reject};
 use flexledger_domain::{Event, Instant, Recorded, Reference, Refusal};
-use flexledger_domain::ids::ApplicationId;
 
 use crate::engine::{Answer, Done, Engine, Failure};
 

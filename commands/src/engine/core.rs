@@ -120,11 +120,6 @@ impl Core {
         self.head
     }
 
-    /// The keys used lately.
-    pub fn index(&self) -> &Index {
-        &self.index
-    }
-
     /// Used keys that no snapshot holds yet, oldest first.
     pub fn unsaved_keys(&mut self) -> &mut Vec<Used> {
         &mut self.unsaved_keys
@@ -146,10 +141,9 @@ impl Core {
     pub fn carry_out<C: Command>(&mut self, command: &C) -> Result<Reply<C::Outcome>, Failure> {
         let now = self.last.max(self.clock.now());
         let actor = command.actor();
-        if let Some(key) = command.idempotency() {
-            if let Some(position) = self.index.find(KeyDigest::new(actor, key), now) {
-                return Ok(Reply::Repeated(position));
-            }
+        let used = command.idempotency().and_then(|key| self.index.find(KeyDigest::new(actor, key), now));
+        if let Some(position) = used {
+            return Ok(Reply::Repeated(position));
         }
         let position = self.head.position.next();
         let mut context = Context { now, position, ids: &mut self.ids, policy: &self.policy };

@@ -96,14 +96,16 @@ impl Index {
     }
 
     fn drop_old(&mut self, now: Instant) {
-        let end = |hour: i64| Instant::from_micros((hour + 1) * BUCKET_SECONDS * flexledger_domain::time::MICROS_PER_SECOND);
+        let end =
+            |hour: i64| Instant::from_micros((hour + 1) * BUCKET_SECONDS * flexledger_domain::time::MICROS_PER_SECOND);
         while self.buckets.front().is_some_and(|first| now.since(end(first.hour)) >= self.window) {
             self.buckets.pop_front();
         }
     }
 
     /// How many keys are held.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.buckets.iter().map(|bucket| bucket.keys.len()).sum()
     }
 }

@@ -26,16 +26,19 @@ pub enum Reply<T> {
     Repeated(Position),
 }
 
+/// What the caller of a command waits for.
+pub type Answer<T> = Result<Reply<T>, Failure>;
+
 /// A command that waits for its turn, then for its batch.
 pub struct Pending<C: Command> {
     command: C,
-    answer: Option<Result<Reply<C::Outcome>, Failure>>,
-    caller: oneshot::Sender<Result<Reply<C::Outcome>, Failure>>,
+    answer: Option<Answer<C::Outcome>>,
+    caller: oneshot::Sender<Answer<C::Outcome>>,
 }
 
 impl<C: Command> Pending<C> {
     /// A command, and where its caller listens.
-    pub fn new(command: C) -> (Self, oneshot::Receiver<Result<Reply<C::Outcome>, Failure>>) {
+    pub fn new(command: C) -> (Self, oneshot::Receiver<Answer<C::Outcome>>) {
         let (caller, answer) = oneshot::channel();
         (Pending { command, answer: None, caller }, answer)
     }

@@ -90,7 +90,15 @@ impl Snapshots {
     pub fn new(folder: PathBuf, every: u64, window: Span) -> Result<Self, SnapshotError> {
         fs::create_dir_all(&folder)?;
         let segments = Vec::new();
-        Ok(Snapshots { folder, every: every.max(1), window, last: Position::START, segments, taken: None, writing: None })
+        Ok(Snapshots {
+            folder,
+            every: every.max(1),
+            window,
+            last: Position::START,
+            segments,
+            taken: None,
+            writing: None,
+        })
     }
 
     /// The newest usable state, with the used keys. `hash_at` gives the chain hash of the log at a position.

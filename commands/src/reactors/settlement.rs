@@ -31,7 +31,7 @@ impl FromStr for SettlementTime {
         let (hour, minute) = text.split_once(':').ok_or(SettlementTimeError)?;
         let number = |part: &str, below: u32| {
             let good = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
-            part.parse().ok().filter(|n| good && *n < below).ok_or(SettlementTimeError)
+            part.parse::<u32>().ok().filter(|n| good && *n < below).ok_or(SettlementTimeError)
         };
         Ok(SettlementTime { minute_of_day: number(hour, 24)? * 60 + number(minute, 60)? })
     }

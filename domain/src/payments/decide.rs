@@ -129,16 +129,27 @@ fn claim<'a>(
     context: &mut Context<'_>,
     caller: ApplicationId,
     reference: Reference,
-) -> Result<&'a OpenPayment, Decision<Payment>> {
-    let open = ledger.payments.open(reference).ok_or_else(|| Decision::refuse(Refusal::NotOpen))?;
+) -> Result<&'a OpenPayment, Turned> {
+    let open = ledger.payments.open(reference).ok_or(Turned { events: Vec::new(), refusal: Refusal::NotOpen })?;
     if open.receiver.application != caller {
-        return Err(Decision::refuse(Refusal::NotReceiver));
+        return Err(Turned { events: Vec::new(), refusal: Refusal::NotReceiver });
     }
     if open.expires_at <= context.now {
-        let events = vec![expired(ledger, open, context)];
-        return Err(Decision { events, outcome: Err(Refusal::Expired.into()) });
+        return Err(Turned { events: vec![expired(ledger, open, context)], refusal: Refusal::Expired });
     }
     Ok(open)
+}
+
+/// A refusal with what happened all the same.
+struct Turned {
+    events: Vec<Event>,
+    refusal: Refusal,
+}
+
+impl From<Turned> for Decision<Payment> {
+    fn from(turned: Turned) -> Self {
+        Decision { events: turned.events, outcome: Err(turned.refusal.into()) }
+    }
 }
 
 fn expired(ledger: &Ledger, open: &OpenPayment, context: &mut Context<'_>) -> Event {
@@ -176,7 +187,7 @@ impl Command for Accept {
     fn decide(&self, ledger: &Ledger, context: &mut Context<'_>) -> Decision<Payment> {
         let open = match claim(ledger, context, self.caller, self.reference) {
             Ok(open) => open,
-            Err(decision) => return decision,
+            Err(turned) => return turned.into(),
         };
         let from = Account::Wallet(open.sender.application);
         let to = Account::Wallet(open.receiver.application);
@@ -205,7 +216,7 @@ impl Command for Reject {
     fn decide(&self, ledger: &Ledger, context: &mut Context<'_>) -> Decision<Payment> {
         let open = match claim(ledger, context, self.caller, self.reference) {
             Ok(open) => open,
-            Err(decision) => return decision,
+            Err(turned) => return turned.into(),
         };
         let reason = self.reason.as_ref().and_then(|text| {
             let query = identity::TagQuery::parse(open.receiver.tag.as_str()).ok()?;

@@ -1,0 +1,88 @@
+//! Faults of the store: nothing acknowledged is lost, nothing unsaved is acknowledged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flexledger_commands::{Failure, transfer};
+use flexledger_domain::payments::Accept;
+use flexledger_domain::{Instant, Span};
+use flexledger_eventstore::memory::{Fault, MemoryStore};
+use futures::future::join_all;
+
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_append_acknowledges_nobody_and_changes_nothing() {
+    let store = MemoryStore::new();
+    let world = World::new(Arc::new(store.clone()), None).await;
+    let before = world.folded().await;
+    store.fail_next(Fault::Slow(Duration::from_millis(50)));
+    store.fail_next(Fault::Unavailable);
+    let answers = join_all((0..20).map(|n| world.initiate(n + 1, None))).await;
+    let lost = answers.iter().filter(|answer| matches!(answer, Err(Failure::Unavailable))).count();
+    assert!(lost > 0);
+    world.writable().await;
+    let after = world.folded().await;
+    let saved = after.payments.open_count() - before.payments.open_count();
+    assert_eq!(saved, answers.len() - lost);
+    assert_eq!(world.engine.inspect(Clone::clone).await.unwrap(), after);
+    world.initiate(1, None).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_an_unknown_outcome_the_key_tells_what_happened() {
+    for (fault, stored) in [(Fault::UnknownStored, true), (Fault::UnknownLost, false)] {
+        let store = MemoryStore::new();
+        let world = World::new(Arc::new(store.clone()), None).await;
+        store.fail_next(fault);
+        assert_eq!(world.initiate(5, Some("k")).await.map(|_| ()), Err(Failure::Unavailable));
+        world.writable().await;
+        let again = world.initiate(5, Some("k")).await.unwrap();
+        assert_eq!(again.replayed, stored);
+        assert_eq!(world.folded().await.payments.open_count(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deposed_writer_steps_down() {
+    let store = MemoryStore::new();
+    let world = World::new(Arc::new(store.clone()), None).await;
+    store.fail_next(Fault::Conflict);
+    assert_eq!(world.initiate(5, None).await.map(|_| ()), Err(Failure::Unavailable));
+    assert_eq!(world.initiate(5, None).await.map(|_| ()), Err(Failure::Unavailable));
+    assert!(world.engine.status().deposed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recorded_time_never_goes_back() {
+    let world = World::new(Arc::new(MemoryStore::new()), None).await;
+    let start = world.engine.status().recorded_at;
+    world.clock.set(start.plus(Span::from_seconds(100)));
+    world.initiate(1, None).await.unwrap();
+    world.clock.set(Instant::from_micros(0));
+    world.initiate(1, None).await.unwrap();
+    let history = world.history().await;
+    assert!(history.windows(2).all(|two| two[0].recorded_at <= two[1].recorded_at));
+    assert_eq!(history.last().map(|event| event.recorded_at), Some(start.plus(Span::from_seconds(100))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn overdue_payments_are_swept() {
+    let world = World::new(Arc::new(MemoryStore::new()), None).await;
+    let reference = world.initiate(1, None).await.unwrap().payment.reference;
+    let sweep = flexledger_commands::reactors::expire_overdue(world.engine.clone(), Duration::from_millis(10));
+    let sweeper = tokio::spawn(sweep);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(world.folded().await.payments.open_count(), 1);
+    world.clock.set(world.engine.status().recorded_at.plus(Span::from_seconds(86_400)));
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if world.folded().await.payments.open_count() == 0 {
+            break;
+        }
+    }
+    sweeper.abort();
+    let late = transfer::accept(&world.engine, Accept { caller: world.receiver, reference }).await;
+    assert!(matches!(late, Err(Failure::Refused(_))));
+    assert_eq!(world.history().await.last().map(|event| event.event.kind()), Some("transaction.expired"));
+}

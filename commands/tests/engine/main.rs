@@ -1,0 +1,6 @@
+//! The engine as a whole, on the store in memory and on SQLite: races, faults, restarts.
+
+mod faults;
+mod races;
+mod restarts;
+mod world;

@@ -38,6 +38,9 @@ pub enum ViewError {
         /// What does not fit.
         detail: String,
     },
+    /// The views are being filled or followed already, or were stopped.
+    #[error("the views are in other work or were stopped")]
+    Busy,
     /// A list cannot be sorted by this property (400).
     #[error("cannot sort by {0}")]
     SortProperty(String),

@@ -9,11 +9,21 @@
 //!
 //! Views decide nothing and cause nothing. They know of the log and of the domain's events, not of the engine.
 
+pub mod changes;
+mod database;
 mod error;
+mod fold;
 mod page;
 mod query;
 mod rows;
+mod runner;
 mod service;
+mod source;
+pub mod table;
+pub mod value;
+pub mod view;
+pub mod views;
+mod write;
 
 pub use error::ViewError;
 pub use page::{LARGEST_PAGE, Page, Paged, Sort};

@@ -125,7 +125,7 @@ mod tests {
         let mut index = Index::new(Span::from_seconds(86_400));
         let first = used("a", 1, 1_000_000);
         index.insert(first);
-        let at = |second| Instant::from_micros(second * 1_000_000);
+        let at = |second: i64| Instant::from_micros(second * 1_000_000);
         assert_eq!(index.find(first.digest, at(1_000_000 + 86_399)), Some(Position::new(1)));
         assert_eq!(index.find(first.digest, at(1_000_000 + 86_400)), None);
         index.insert(used("a", 9, 1_000_000 + 90_000));

@@ -16,7 +16,6 @@ async fn a_failed_append_acknowledges_nobody_and_changes_nothing() {
     let store = MemoryStore::new();
     let world = World::new(Arc::new(store.clone()), None).await;
     let before = world.folded().await;
-    store.fail_next(Fault::Slow(Duration::from_millis(50)));
     store.fail_next(Fault::Unavailable);
     let answers = join_all((0..20).map(|n| world.initiate(n + 1, None))).await;
     let lost = answers.iter().filter(|answer| matches!(answer, Err(Failure::Unavailable))).count();

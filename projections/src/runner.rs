@@ -1,0 +1,247 @@
+//! The runner: follows the log, folds, and writes.
+//!
+//! 1. Events are taken from memory (the [`Tail`](flexledger_eventstore::Tail)) or, further back, read ahead from the
+//!    store; every view folds them.
+//! 2. What is folded is written when a reader waits for it, when [`LATEST`] has passed, or when [`Pace::full`] events
+//!    are pending. One write at a time; meanwhile folding goes on, up to [`Pace::most`] pending events. So the busier
+//!    the log, the larger the batches and the lower the cost of an event.
+//! 3. A write that fails is tried again, for as long as it takes; nothing is lost, for the log has it all.
+//!    A view whose event or rows do not fit stops, and the others go on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flexledger_domain::Position;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::database::{Database, Writer};
+use crate::fold::Fold;
+use crate::source::Source;
+use crate::write::{Part, Statements, WriteError, write};
+use crate::{ViewError, ViewStatus};
+
+/// How long an event waits to be written when nobody asks for it.
+const LATEST: Duration = Duration::from_millis(25);
+
+/// Waits between tries after a failure.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// When to write.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// Pending events that are written without further reason.
+    pub full: usize,
+    /// Pending events beyond which folding waits for the write.
+    pub most: usize,
+}
+
+impl Pace {
+    /// For following: rows should be fresh.
+    pub const FOLLOW: Pace = Pace { full: 4096, most: 16_384 };
+    /// For filling: batches should be large, for many rows change more than once.
+    pub const FILL: Pace = Pace { full: 16_384, most: 24_576 };
+}
+
+/// What the world tells the runner, and what it tells the world.
+#[derive(Clone)]
+pub(crate) struct Signals {
+    /// The newest position that a reader waits for.
+    pub wanted: watch::Sender<Position>,
+    /// Set when the runner shall end.
+    pub stop: watch::Sender<bool>,
+    /// Where the views stand.
+    pub status: watch::Sender<Vec<ViewStatus>>,
+}
+
+/// The hand that writes.
+pub(crate) struct Pen {
+    pub database: Database,
+    pub writer: Writer,
+    pub statements: Statements,
+}
+
+/// The views in work.
+pub(crate) struct Runner {
+    pub fold: Fold,
+    /// `None` while a write is under way, or after one broke off.
+    pub pen: Option<Pen>,
+}
+
+/// The pen after a write, and the views that were found not to fit.
+type Written = (Pen, Vec<(usize, String)>);
+
+enum Step {
+    Written(Result<Written, tokio::task::JoinError>),
+    Events(Result<Option<Vec<flexledger_eventstore::Committed>>, ViewError>),
+    Woken,
+}
+
+impl Runner {
+    /// Runs until the source ends, or until told to stop. What is folded is written at the end.
+    ///
+    /// # Errors
+    /// [`ViewError::Log`] when filling, [`ViewError::Record`] always.
+    pub async fn run(
+        &mut self,
+        source: &mut Source,
+        pace: Pace,
+        until: Position,
+        signals: &Signals,
+    ) -> Result<(), ViewError> {
+        let mut wanted = signals.wanted.subscribe();
+        let mut stop = signals.stop.subscribe();
+        let mut writing: Option<JoinHandle<Written>> = None;
+        let mut latest: Option<Instant> = None;
+        let mut ended = false;
+        let mut failed = None;
+        loop {
+            ended |= *stop.borrow_and_update();
+            let waited_for = *wanted.borrow_and_update() > self.fold.handed();
+            let due = ended
+                || waited_for
+                || self.fold.pending() >= pace.full
+                || latest.is_some_and(|latest| latest <= Instant::now());
+            if writing.is_none() && due && self.fold.is_dirty() {
+                writing = self.start_writing();
+                latest = None;
+            }
+            if ended && writing.is_none() {
+                return failed.map_or(Ok(()), Err);
+            }
+            let step = tokio::select! {
+                written = finished(&mut writing) => Step::Written(written),
+                events = source.next(self.fold.folded()), if !ended && self.fold.pending() < pace.most => Step::Events(events),
+                () = until_latest(latest), if writing.is_none() => Step::Woken,
+                _ = wanted.changed(), if writing.is_none() => Step::Woken,
+                _ = stop.changed(), if !ended => Step::Woken,
+            };
+            match step {
+                Step::Written(written) => {
+                    writing = None;
+                    self.finish_writing(written, signals).await?;
+                }
+                Step::Events(Ok(Some(batches))) => {
+                    batches.iter().for_each(|batch| self.fold.apply(batch, until));
+                    latest.get_or_insert_with(|| Instant::now() + LATEST);
+                }
+                Step::Events(Ok(None)) => ended = true,
+                Step::Events(Err(error)) => {
+                    failed = Some(error);
+                    ended = true;
+                }
+                Step::Woken => {}
+            }
+        }
+    }
+
+    fn start_writing(&mut self) -> Option<JoinHandle<Written>> {
+        let pen = self.pen.take()?;
+        let parts = self.fold.take();
+        Some(tokio::spawn(pen.write(parts)))
+    }
+
+    /// Takes the pen back. If the writing task itself broke off, the database holds what it held before.
+    async fn finish_writing(
+        &mut self,
+        written: Result<Written, tokio::task::JoinError>,
+        signals: &Signals,
+    ) -> Result<(), ViewError> {
+        match written {
+            Ok((pen, stopped)) => {
+                self.pen = Some(pen);
+                for (view, reason) in stopped {
+                    self.fold.stop(view, &reason);
+                }
+                signals.status.send_replace(self.fold.status());
+                Ok(())
+            }
+            Err(error) => {
+                self.fold.stop_all("the views could not be written");
+                signals.status.send_replace(self.fold.status());
+                tracing::error!(name: "views.write_broke_off", %error, "writing the views broke off");
+                Err(ViewError::Database(sqlx::Error::WorkerCrashed))
+            }
+        }
+    }
+}
+
+/// The end of a write; never, when none is under way.
+async fn finished(writing: &mut Option<JoinHandle<Written>>) -> Result<Written, tokio::task::JoinError> {
+    match writing {
+        Some(writing) => writing.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until_latest(latest: Option<Instant>) {
+    match latest {
+        Some(latest) => sleep_until(latest).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Pen {
+    /// Writes until it is done. Parts that do not fit are left out and reported.
+    async fn write(mut self, mut parts: Vec<Part>) -> Written {
+        let mut stopped = Vec::new();
+        let mut wait = FIRST_WAIT;
+        loop {
+            match write(&mut self.writer, &mut self.statements, &parts).await {
+                Ok(()) => {
+                    if wait > FIRST_WAIT {
+                        tracing::info!(name: "views.writable", "the views can be written again");
+                    }
+                    return (self, stopped);
+                }
+                Err(WriteError::Contradiction { view, reason }) => {
+                    parts.retain(|part| part.view != view);
+                    stopped.push((view, reason));
+                }
+                Err(WriteError::Database(error)) => {
+                    if wait == FIRST_WAIT {
+                        tracing::error!(name: "views.not_writable", %error, "the views cannot be written; trying again");
+                    }
+                    sleep(wait).await;
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                    self.reconnect().await;
+                }
+            }
+        }
+    }
+
+    /// A fresh connection, for the old one may be in the middle of a transaction.
+    async fn reconnect(&mut self) {
+        match self.database.writer().await {
+            Ok(writer) => std::mem::replace(&mut self.writer, writer).close().await,
+            Err(error) => tracing::debug!(name: "views.reconnect", %error, "no new connection yet"),
+        }
+    }
+}
+
+/// Follows the log until told to stop. When the log cannot be read, tries again.
+pub(crate) async fn follow(mut runner: Runner, make_source: impl Fn() -> Source, signals: Arc<Signals>) -> Runner {
+    let mut wait = FIRST_WAIT;
+    loop {
+        let before = runner.fold.folded();
+        let mut source = make_source();
+        match runner.run(&mut source, Pace::FOLLOW, Position::MAX, &signals).await {
+            Ok(()) => return runner,
+            Err(error @ ViewError::Log(_)) => {
+                if runner.fold.folded() > before {
+                    wait = FIRST_WAIT;
+                }
+                tracing::error!(name: "views.log_not_readable", %error, "the log cannot be read; trying again");
+                sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+            Err(error) => {
+                runner.fold.stop_all(&error.to_string());
+                signals.status.send_replace(runner.fold.status());
+                return runner;
+            }
+        }
+    }
+}

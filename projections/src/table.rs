@@ -1,0 +1,232 @@
+//! Tables described once, from which all SQL that makes and writes them is generated.
+
+use std::fmt::Write;
+
+/// What a cell means. What it is stored as follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A number: a position, a count, a small code.
+    Int,
+    /// Microseconds since 1970.
+    Instant,
+    /// Days since 1970.
+    Date,
+    /// 0 or 1.
+    Bool,
+    /// A UUID.
+    Id,
+    /// A text.
+    Text,
+    /// An exact decimal, as text.
+    Amount,
+    /// A personal text: the id of its subject (32 hex digits), then the sealed text.
+    Personal,
+}
+
+/// A column.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// What its cells mean.
+    pub kind: Kind,
+    /// Whether a cell may be empty.
+    pub optional: bool,
+}
+
+/// A column that is always filled.
+pub(crate) const fn column(name: &'static str, kind: Kind) -> Column {
+    Column { name, kind, optional: false }
+}
+
+/// A column that may be empty.
+pub(crate) const fn optional(name: &'static str, kind: Kind) -> Column {
+    Column { name, kind, optional: true }
+}
+
+/// An index. The key of the row always comes last in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Index {
+    /// Its name.
+    pub name: &'static str,
+    /// Its columns.
+    pub columns: &'static [&'static str],
+    /// Whether no two rows may agree in it.
+    pub unique: bool,
+    /// Which rows stand in it; all if none.
+    pub filter: Option<&'static str>,
+}
+
+/// A table. Its first column is its key: a number or a UUID.
+#[derive(Debug)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// Its columns, the key first. At most 64.
+    pub columns: &'static [Column],
+    /// Its indexes: few, for each costs every write.
+    pub indexes: &'static [Index],
+}
+
+/// A dialect of SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+impl Dialect {
+    fn type_name(self, kind: Kind) -> &'static str {
+        match (self, kind) {
+            (Dialect::Sqlite, Kind::Int | Kind::Instant | Kind::Date | Kind::Bool) => "INTEGER",
+            (Dialect::Postgres, Kind::Int | Kind::Instant | Kind::Date | Kind::Bool) => "BIGINT",
+            (Dialect::Sqlite, Kind::Id) => "BLOB",
+            (Dialect::Postgres, Kind::Id) => "BYTEA",
+            (_, Kind::Text | Kind::Amount | Kind::Personal) => "TEXT",
+        }
+    }
+
+    /// Writes the placeholder of parameter `number` (from 1). PostgreSQL has to be told its type in a list of values.
+    fn placeholder(self, sql: &mut String, number: usize, kind: Option<Kind>) {
+        match (self, kind) {
+            (Dialect::Sqlite, _) => sql.push('?'),
+            (Dialect::Postgres, None) => {
+                let _ = write!(sql, "${number}");
+            }
+            (Dialect::Postgres, Some(kind)) => {
+                let _ = write!(sql, "${number}::{}", self.type_name(kind));
+            }
+        }
+    }
+
+    /// A query written with `?` in this dialect.
+    #[must_use]
+    pub fn query(self, sql: &str) -> String {
+        if self == Dialect::Sqlite {
+            return sql.to_owned();
+        }
+        let mut out = String::with_capacity(sql.len() + 16);
+        for (number, part) in sql.split('?').enumerate() {
+            if number > 0 {
+                self.placeholder(&mut out, number, None);
+            }
+            out.push_str(part);
+        }
+        out
+    }
+}
+
+impl Table {
+    /// The name of its key.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        self.columns.first().map_or("", |column| column.name)
+    }
+
+    fn names(&self) -> String {
+        self.columns.iter().map(|column| column.name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The statements that make it and its indexes where they are missing.
+    #[must_use]
+    pub fn create(&self, dialect: Dialect) -> Vec<String> {
+        let mut sql = format!("CREATE TABLE IF NOT EXISTS {} (", self.name);
+        for (at, column) in self.columns.iter().enumerate() {
+            let comma = if at > 0 { ", " } else { "" };
+            let rest = if at == 0 {
+                " PRIMARY KEY NOT NULL"
+            } else if column.optional {
+                ""
+            } else {
+                " NOT NULL"
+            };
+            let _ = write!(sql, "{comma}{} {}{rest}", column.name, dialect.type_name(column.kind));
+        }
+        let by_number = self.columns.first().is_some_and(|key| key.kind == Kind::Int);
+        // A number is SQLite's own row key; a table under another key is stored in the order of that key.
+        sql.push_str(if dialect == Dialect::Sqlite && !by_number { ") WITHOUT ROWID" } else { ")" });
+        let mut all = vec![sql];
+        all.extend(self.indexes.iter().map(|index| self.create_index(index, dialect)));
+        all
+    }
+
+    fn create_index(&self, index: &Index, dialect: Dialect) -> String {
+        let unique = if index.unique { "UNIQUE " } else { "" };
+        let mut columns = index.columns.join(", ");
+        // SQLite appends the key to every index itself.
+        if dialect == Dialect::Postgres && !index.unique {
+            let _ = write!(columns, ", {}", self.key());
+        }
+        let filter = index.filter.map(|filter| format!(" WHERE {filter}")).unwrap_or_default();
+        format!("CREATE {unique}INDEX IF NOT EXISTS {} ON {} ({columns}){filter}", index.name, self.name)
+    }
+
+    /// The statement that removes it.
+    #[must_use]
+    pub fn drop(&self) -> String {
+        format!("DROP TABLE IF EXISTS {}", self.name)
+    }
+
+    /// The statement that adds `rows` rows; with `replace`, a row with the same key is replaced.
+    #[must_use]
+    pub fn insert(&self, dialect: Dialect, rows: usize, replace: bool) -> String {
+        let mut sql = format!("INSERT INTO {} ({}) VALUES ", self.name, self.names());
+        self.values(&mut sql, dialect, rows, &vec![None; self.columns.len()]);
+        if replace {
+            let _ = write!(sql, " ON CONFLICT ({}) DO UPDATE SET ", self.key());
+            for (at, column) in self.columns.iter().enumerate().skip(1) {
+                let comma = if at > 1 { ", " } else { "" };
+                let _ = write!(sql, "{comma}{0} = excluded.{0}", column.name);
+            }
+        }
+        sql
+    }
+
+    /// The statement that sets the columns of `mask` (bit n: column n) in `rows` rows found by their keys.
+    #[must_use]
+    pub fn update(&self, dialect: Dialect, rows: usize, mask: u64) -> String {
+        let set: Vec<_> = self.columns.iter().enumerate().skip(1).filter(|(at, _)| mask >> at & 1 == 1).collect();
+        let mut sql = format!("UPDATE {} SET ", self.name);
+        for (place, (_, column)) in set.iter().enumerate() {
+            let comma = if place > 0 { ", " } else { "" };
+            let _ = write!(sql, "{comma}{} = v.column{}", column.name, place + 2);
+        }
+        sql.push_str(" FROM (VALUES ");
+        let key = self.columns.first().map(|column| column.kind);
+        let kinds: Vec<_> = std::iter::once(key).chain(set.iter().map(|(_, column)| Some(column.kind))).collect();
+        self.values(&mut sql, dialect, rows, &kinds);
+        let _ = write!(sql, ") AS v WHERE {}.{} = v.column1", self.name, self.key());
+        sql
+    }
+
+    fn values(&self, sql: &mut String, dialect: Dialect, rows: usize, kinds: &[Option<Kind>]) {
+        let mut number = 0;
+        for row in 0..rows {
+            sql.push_str(if row > 0 { ",(" } else { "(" });
+            for (at, kind) in kinds.iter().enumerate() {
+                number += 1;
+                if at > 0 {
+                    sql.push(',');
+                }
+                dialect.placeholder(sql, number, *kind);
+            }
+            sql.push(')');
+        }
+    }
+
+    /// The query that reads rows in order of their keys, those that match `filter`. With `after`, its first parameter
+    /// is the key to begin behind; its last is the most rows to read.
+    #[must_use]
+    pub fn page(&self, filter: Option<&str>, after: bool) -> String {
+        let mut sql = format!("SELECT {} FROM {}", self.names(), self.name);
+        let behind = after.then(|| format!("{} > ?", self.key()));
+        let conditions: Vec<_> = filter.map(str::to_owned).into_iter().chain(behind).collect();
+        if !conditions.is_empty() {
+            let _ = write!(sql, " WHERE {}", conditions.join(" AND "));
+        }
+        let _ = write!(sql, " ORDER BY {} LIMIT ?", self.key());
+        sql
+    }
+}

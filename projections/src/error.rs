@@ -48,12 +48,12 @@ pub enum ViewError {
     #[error("page size must be 1 to {0}")]
     PageSize(u32),
     /// A row does not hold what its view writes: the database was damaged.
-    #[error("table {table}, column {column}: not what the view wrote")]
+    #[error("table {table} is damaged: {expected} was expected; run `flexledger rebuild`")]
     Damaged {
         /// The table.
         table: &'static str,
-        /// The column.
-        column: &'static str,
+        /// What should have been there.
+        expected: &'static str,
     },
     /// The log cannot be read.
     #[error("the log cannot be read for the views: {0}")]

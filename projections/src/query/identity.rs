@@ -1,121 +1,111 @@
-//! Applications, subjects and tags.
+//! Applications and subjects.
 
-use flexledger_domain::Position;
-use flexledger_domain::identity::{Handle, TagQuery};
-use flexledger_domain::ids::{ApplicationId, SubjectId, TagId};
+use flexledger_domain::identity::PublicKey;
+use flexledger_domain::ids::{ApplicationId, ClientId, SubjectId};
 
-use crate::{Ambiguous, ApplicationRow, SubjectRow, TagRow, ViewError, Views};
+use super::cells::Cells;
+use crate::database::Row;
+use crate::value::Value;
+use crate::{ApplicationRow, SubjectRow, ViewError, Views};
+
+const APPLICATION: &str = "SELECT id, client, name, handle, active, redirect_uris, webhook_url, metadata, key_x, key_y, \
+     encryption_enabled, key_version, created_at FROM applications";
+
+/// The columns of a subject `s` of an application `a`.
+pub(super) const SUBJECT_COLUMNS: &str =
+    "s.id, s.application, a.name, s.external_id, s.display_name, s.email, s.image_url, s.metadata, s.created_at";
 
 impl Views {
     /// An application.
     ///
     /// # Errors
-    /// [`ViewError`] when the database fails. So for every query.
+    /// [`ViewError`] when the view stopped or the database fails. So for every query.
     pub async fn application(&self, id: ApplicationId) -> Result<Option<ApplicationRow>, ViewError> {
-        let _ = id;
-        Err(ViewError::Unknown("applications".into()))
+        Ok(self.applications(Some(id)).await?.pop())
     }
 
     /// All applications, oldest first; only the given one if there is one.
     ///
     /// # Errors
-    /// [`ViewError`] when the database fails.
+    /// [`ViewError`] when the view stopped or the database fails.
     pub async fn applications(&self, only: Option<ApplicationId>) -> Result<Vec<ApplicationRow>, ViewError> {
-        let _ = only;
-        Err(ViewError::Unknown("applications".into()))
+        self.usable(&["applications"])?;
+        let condition = only.map_or("", |_| " WHERE id = ?");
+        let arguments: Vec<Value> = only.map(|id| id.uuid().into()).into_iter().collect();
+        let rows = self.database.rows(&format!("{APPLICATION}{condition} ORDER BY position"), &arguments).await?;
+        rows.iter().map(application).collect()
     }
 
     /// A subject, of whichever application.
     ///
     /// # Errors
-    /// [`ViewError`] when the database fails.
+    /// [`ViewError`] when the view stopped or the database fails.
     pub async fn subject(&self, id: SubjectId) -> Result<Option<SubjectRow>, ViewError> {
-        let _ = id;
-        Err(ViewError::Unknown("subjects".into()))
+        Ok(self.subjects_where("s.id = ?", &[id.uuid().into()]).await?.pop())
     }
 
     /// The subject that an application knows under its own identifier.
     ///
     /// # Errors
-    /// [`ViewError`] when the database fails.
+    /// [`ViewError`] when the view stopped or the database fails.
     pub async fn subject_by_external(
         &self,
         application: ApplicationId,
         external_id: &str,
     ) -> Result<Option<SubjectRow>, ViewError> {
-        let _ = (application, external_id);
-        Err(ViewError::Unknown("subjects".into()))
+        let arguments = [application.uuid().into(), external_id.into()];
+        Ok(self.subjects_where("s.application = ? AND s.external_id = ?", &arguments).await?.pop())
     }
 
-    /// The subjects of an application, newest first.
+    /// The subjects of an application, newest first. The contract has no pages here: all of them.
     ///
     /// # Errors
-    /// [`ViewError`] when the database fails.
+    /// [`ViewError`] when the view stopped or the database fails.
     pub async fn subjects(&self, application: ApplicationId) -> Result<Vec<SubjectRow>, ViewError> {
-        let _ = application;
-        Err(ViewError::Unknown("subjects".into()))
+        self.subjects_where("s.application = ?", &[application.uuid().into()]).await
     }
 
-    /// A tag.
-    ///
-    /// # Errors
-    /// [`ViewError`] when the database fails.
-    pub async fn tag(&self, id: TagId) -> Result<Option<TagRow>, ViewError> {
-        let _ = id;
-        Err(ViewError::Unknown("tags".into()))
+    async fn subjects_where(&self, condition: &str, arguments: &[Value]) -> Result<Vec<SubjectRow>, ViewError> {
+        self.usable(&["applications", "subjects"])?;
+        let sql = format!(
+            "SELECT {SUBJECT_COLUMNS} FROM subjects s JOIN applications a ON a.id = s.application \
+             WHERE {condition} ORDER BY s.position DESC"
+        );
+        let rows = self.database.rows(&sql, arguments).await?;
+        rows.iter().map(|row| subject(&mut Cells::of("subjects", row))).collect()
     }
+}
 
-    /// The one tag that a client means (`idaas.md` 6.1). Disabled tags count.
-    ///
-    /// # Errors
-    /// [`ViewError`] when the database fails.
-    pub async fn resolve_tag(&self, query: &TagQuery) -> Result<Result<Option<TagRow>, Ambiguous>, ViewError> {
-        let _ = query;
-        Err(ViewError::Unknown("tags".into()))
-    }
+fn application(row: &Row) -> Result<ApplicationRow, ViewError> {
+    let mut cells = Cells::of("applications", row);
+    Ok(ApplicationRow {
+        id: ApplicationId::from_uuid(cells.uuid()?),
+        client: ClientId::from_uuid(cells.uuid()?),
+        name: cells.text()?,
+        handle: cells.text()?,
+        active: cells.bool()?,
+        redirect_uris: cells.optional_text()?.map(|text| text.to_string()),
+        webhook_url: cells.optional_text()?.map(|text| text.to_string()),
+        metadata: cells.optional_text()?.map(|text| text.to_string()),
+        public_key: PublicKey { x: cells.text()?.to_string(), y: cells.text()?.to_string() },
+        encryption_enabled: cells.bool()?,
+        key_version: u32::try_from(cells.int()?)
+            .map_err(|_| ViewError::Damaged { table: "applications", expected: "a key version" })?,
+        created_at: cells.instant()?,
+    })
+}
 
-    /// The tags that an application made, newest first, disabled ones included.
-    ///
-    /// # Errors
-    /// [`ViewError`] when the database fails.
-    pub async fn tags_created_by(&self, application: ApplicationId) -> Result<Vec<TagRow>, ViewError> {
-        let _ = application;
-        Err(ViewError::Unknown("tags".into()))
-    }
-
-    /// The tags that a subject owns, newest first, disabled ones included.
-    ///
-    /// # Errors
-    /// [`ViewError`] when the database fails.
-    pub async fn tags_of_subject(&self, subject: SubjectId) -> Result<Vec<TagRow>, ViewError> {
-        let _ = subject;
-        Err(ViewError::Unknown("tags".into()))
-    }
-
-    /// Active tags whose local name contains `keyword` (compared in lower case), of one handle if given, by address,
-    /// at most 50. Reads the active tags once: linear in their number.
-    ///
-    /// # Errors
-    /// [`ViewError`] when the database fails.
-    pub async fn search_tags(&self, keyword: &str, handle: Option<&Handle>) -> Result<Vec<TagRow>, ViewError> {
-        let _ = (keyword, handle);
-        Err(ViewError::Unknown("tags".into()))
-    }
-
-    /// Active tags whose owner has a display name, oldest first, those after `after`, at most `limit`.
-    ///
-    /// Display names are sealed, so a search in them opens each: page through this with the last row's position.
-    /// A whole pass is linear in the number of active tags; callers bound how many they open.
-    ///
-    /// # Errors
-    /// [`ViewError`] when the database fails.
-    pub async fn tag_candidates(
-        &self,
-        after: Position,
-        handle: Option<&Handle>,
-        limit: u32,
-    ) -> Result<Vec<TagRow>, ViewError> {
-        let _ = (after, handle, limit);
-        Err(ViewError::Unknown("tags".into()))
-    }
+/// Reads [`SUBJECT_COLUMNS`].
+pub(super) fn subject(cells: &mut Cells<'_>) -> Result<SubjectRow, ViewError> {
+    Ok(SubjectRow {
+        id: SubjectId::from_uuid(cells.uuid()?),
+        application: ApplicationId::from_uuid(cells.uuid()?),
+        application_name: cells.text()?,
+        external_id: cells.text()?,
+        display_name: cells.personal()?,
+        email: cells.personal()?,
+        image_url: cells.personal()?,
+        metadata: cells.personal()?,
+        created_at: cells.instant()?,
+    })
 }

@@ -12,7 +12,7 @@ mod wallets;
 mod webhooks;
 
 pub(crate) use settlement::{COMPLETED, FAILED};
-pub(crate) use statement::entry_range;
+pub(crate) use statement::{ENTRY_MASK, entry_range};
 pub(crate) use transactions::status_of;
 
 /// Makes a view in its empty state.

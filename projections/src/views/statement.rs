@@ -20,6 +20,9 @@ pub(super) const NAME: &str = "statement";
 /// Bits of a key that number the entries of one account: 68 billion entries, and 134 million accounts.
 const ENTRY_BITS: u32 = 36;
 const MOST_ENTRIES: u64 = (1 << ENTRY_BITS) - 1;
+
+/// The part of a key that numbers the entry on its account.
+pub(crate) const ENTRY_MASK: u64 = MOST_ENTRIES;
 const MOST_ACCOUNTS: i64 = (1 << (63 - ENTRY_BITS)) - 1;
 
 static TABLES: &[&Table] = &[&ENTRIES, &ACCOUNTS];

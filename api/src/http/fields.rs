@@ -43,6 +43,18 @@ impl<'a> Fields<'a> {
         Fields { members, problems: Vec::new() }
     }
 
+    /// Adds pairs for the names that are missing.
+    #[must_use]
+    pub fn or_pairs(mut self, pairs: Vec<(String, String)>) -> Self {
+        for (name, text) in pairs {
+            if !self.has(&name) {
+                self.members.retain(|(member, _)| *member != name);
+                self.members.push((Cow::Owned(name), Json::Text(Cow::Owned(text))));
+            }
+        }
+        self
+    }
+
     /// Fails if there was a problem.
     ///
     /// # Errors
@@ -112,7 +124,7 @@ impl<'a> Fields<'a> {
     /// A required tag address in any of its forms.
     pub fn required_tag(&mut self, name: &str) -> Option<TagQuery> {
         let text = self.required_text(name, 255)?;
-        TagQuery::parse(&text).map_err(|error| self.problem(name, format_args!("local name or handle {error}"))).ok()
+        TagQuery::parse(&text).map_err(|error| self.problem(name, error)).ok()
     }
 
     /// A required amount above zero.

@@ -89,6 +89,23 @@ impl Writer {
         }
     }
 
+    /// A member that is JSON already, if there is one.
+    pub fn raw_if(&mut self, name: &str, json: Option<&str>) {
+        if let Some(json) = json {
+            self.name(name).raw(json);
+        }
+    }
+
+    /// A string member of something whose text has nothing to escape: references, dates, currencies.
+    pub fn display(&mut self, name: &str, value: impl std::fmt::Display) {
+        use std::io::Write as _;
+        self.name(name);
+        self.bytes.push(b'"');
+        // Writing to memory cannot fail.
+        let _infallible = write!(self.bytes, "{value}");
+        self.bytes.push(b'"');
+    }
+
     /// An identifier member.
     pub fn uuid(&mut self, name: &str, uuid: Uuid) {
         let mut place = [0; uuid::fmt::Hyphenated::LENGTH];

@@ -1,9 +1,45 @@
-//! The tag-payment API (`idaas.md`), under `/api`.
+//! The tag-payment API (`idaas.md`), under `/api`. One file per group of calls; what they show is in [`show`].
+
+mod applications;
+mod auth;
+mod settlement;
+pub mod show;
+mod subjects;
+mod tags;
+mod transactions;
+mod wallet;
 
 use axum::Router;
+use flexledger_domain::money::Currency;
+use flexledger_domain::payments::SCALE;
+use rand::Rng;
+use uuid::Uuid;
 
 use crate::app::App;
+use crate::http::error::ApiError;
+
+/// The currency where none is named.
+const DEFAULT_CURRENCY: &str = "NGN";
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
+        .merge(applications::routes())
+        .merge(auth::routes())
+        .merge(settlement::routes())
+        .merge(subjects::routes())
+        .merge(tags::routes())
+        .merge(transactions::routes())
+        .merge(wallet::routes())
+}
+
+/// Three capital letters.
+fn read_currency(text: &str) -> Result<Currency, ApiError> {
+    let letters = text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase());
+    let currency = if letters { Currency::new(text, SCALE).ok() } else { None };
+    currency.ok_or_else(|| ApiError::invalid("currency must be three capital letters"))
+}
+
+/// A fresh identifier.
+fn fresh_uuid() -> Uuid {
+    uuid::Builder::from_random_bytes(rand::rng().random()).into_uuid()
 }

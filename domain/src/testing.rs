@@ -234,7 +234,9 @@ impl Play {
     }
 
     fn join(&mut self, world: &mut World, step: usize) {
-        let Ok(handle) = Handle::new(&format!("app-{step}{}", if step.is_multiple_of(4) { "x" } else { "" })) else { return };
+        let Ok(handle) = Handle::new(&format!("app-{step}{}", if step.is_multiple_of(4) { "x" } else { "" })) else {
+            return;
+        };
         if let Ok(id) = world.application(&handle) {
             self.applications.push(id);
             self.add_tag(world, step);

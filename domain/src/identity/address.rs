@@ -98,7 +98,11 @@ impl Address {
     /// From its parts.
     #[must_use]
     pub fn new(local: &Local, handle: &Handle) -> Self {
-        Address(format!("{local}@{handle}").into())
+        let mut text = String::with_capacity(local.as_str().len() + 1 + handle.as_str().len());
+        text.push_str(local.as_str());
+        text.push('@');
+        text.push_str(handle.as_str());
+        Address(text.into())
     }
 
     /// The text.

@@ -45,6 +45,7 @@ pub struct Identity {
     pub(super) subjects: HashMap<SubjectId, ApplicationId>,
     pub(super) external_ids: HashMap<ApplicationId, HashMap<Arc<str>, SubjectId>>,
     pub(super) tags: HashMap<TagId, Tag>,
+    pub(super) by_address: HashMap<Address, TagId>,
     pub(super) by_local: HashMap<Arc<str>, Vec<TagId>>,
 }
 
@@ -72,12 +73,16 @@ impl Identity {
     /// # Errors
     /// [`Refusal::TagNotFound`] or [`Refusal::TagAmbiguous`].
     pub fn resolve(&self, query: &TagQuery) -> Result<(TagId, &Tag), Refusal> {
-        let ids = self.by_local.get(query.local().as_str()).map(Vec::as_slice).unwrap_or_default();
+        let local = match query {
+            TagQuery::Qualified(local, handle) => {
+                let found =
+                    self.by_address.get(&Address::new(local, handle)).and_then(|id| Some((*id, self.tags.get(id)?)));
+                return found.ok_or(Refusal::TagNotFound);
+            }
+            TagQuery::Bare(local) => local,
+        };
+        let ids = self.by_local.get(local.as_str()).map(Vec::as_slice).unwrap_or_default();
         let mut found = ids.iter().filter_map(|id| self.tags.get(id).map(|tag| (*id, tag)));
-        if let TagQuery::Qualified(_, handle) = query {
-            let fits = |tag: &Tag| tag.address.as_str().rsplit_once('@').is_some_and(|(_, h)| h == handle.as_str());
-            return found.find(|(_, tag)| fits(tag)).ok_or(Refusal::TagNotFound);
-        }
         match (found.next(), found.next()) {
             (None, _) => Err(Refusal::TagNotFound),
             (Some(only), None) => Ok(only),
@@ -127,6 +132,7 @@ impl Identity {
             application: body.application,
             active: true,
         };
+        self.by_address.insert(tag.address.clone(), id);
         self.tags.insert(id, tag);
         self.by_local.entry(body.local.as_str().into()).or_default().push(id);
     }

@@ -8,6 +8,8 @@
 pub mod contract;
 pub mod hash;
 pub mod memory;
+pub mod merkle;
+pub mod note;
 pub mod port;
 pub mod record;
 #[cfg(any(test, feature = "contract"))]

@@ -16,6 +16,7 @@ pub mod record;
 pub mod samples;
 pub mod sqlite;
 pub mod tail;
+pub mod verify;
 
 pub use hash::Hash;
 pub use memory::MemoryStore;

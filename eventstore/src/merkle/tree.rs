@@ -9,6 +9,7 @@
 //! the whole log. They are only a cache: the caller takes [`Tree::follow`] from where they end.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use flexledger_domain::Position;
 
@@ -133,9 +134,8 @@ impl Tree {
             }
             // A range that begins or ends inside a tile needs the leaves of that tile.
             for edge in [from, to].into_iter().filter(|edge| edge % TILE != 0) {
-                let tile = edge / TILE;
-                if !opened.contains_key(&tile) {
-                    opened.insert(tile, self.open(store, tile).await?);
+                if let Entry::Vacant(place) = opened.entry(edge / TILE) {
+                    place.insert(self.open(store, edge / TILE).await?);
                 }
             }
         }

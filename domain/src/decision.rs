@@ -4,7 +4,7 @@ use crate::event::{Actor, Event, Idempotency};
 use crate::ids::{Ids, Position};
 use crate::ledger::Ledger;
 use crate::time::{Instant, Span};
-use crate::{identity, payments, settlement};
+use crate::{access, identity, payments, settlement};
 
 /// What a decision may know besides the state.
 pub struct Context<'a> {
@@ -89,4 +89,7 @@ pub enum Refusal {
     /// Settlement.
     #[error(transparent)]
     Settlement(#[from] settlement::Refusal),
+    /// Auditors.
+    #[error(transparent)]
+    Access(#[from] access::Refusal),
 }

@@ -8,10 +8,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::access::AccessEvent;
 use crate::books::Journal;
 use crate::identity::IdentityEvent;
 use crate::ids::{
-    ApplicationId, CommandId, EventId, IdError, LedgerId, Position, Reference, SettlementId, SubjectId, TagId, WalletId,
+    ApplicationId, AuditorId, CommandId, EventId, IdError, LedgerId, Position, Reference, SettlementId, SubjectId,
+    TagId, WalletId,
 };
 use crate::payments::PaymentEvent;
 use crate::personal::Personal;
@@ -150,6 +152,8 @@ pub enum Event {
     Payment(PaymentEvent),
     /// To settlement dates.
     Settlement(SettlementEvent),
+    /// To auditors.
+    Access(AccessEvent),
 }
 
 macro_rules! each_context {
@@ -159,6 +163,7 @@ macro_rules! each_context {
             Event::Identity($event) => $result,
             Event::Payment($event) => $result,
             Event::Settlement($event) => $result,
+            Event::Access($event) => $result,
         }
     };
 }
@@ -177,6 +182,7 @@ from_context! {
     IdentityEvent => Identity,
     PaymentEvent => Payment,
     SettlementEvent => Settlement,
+    AccessEvent => Access,
 }
 
 impl Event {
@@ -237,6 +243,7 @@ impl Event {
                 IdentityEvent::read(kind, entity, payload, journal).map(|e| e.map(Event::Identity))
             }
             "settlement" => SettlementEvent::read(kind, entity, payload, journal).map(|e| e.map(Event::Settlement)),
+            "auditor" => AccessEvent::read(kind, entity, payload, journal).map(|e| e.map(Event::Access)),
             "ledger" => SystemEvent::read(kind, entity, payload, journal).map(|e| e.map(Event::System)),
             _ => None,
         };
@@ -272,6 +279,8 @@ macro_rules! entities {
     };
 }
 entities! {
+    /// An auditor.
+    Auditor(AuditorId) = "auditor";
     /// The ledger itself.
     Ledger(LedgerId) = "ledger";
     /// An application.

@@ -53,6 +53,8 @@ macro_rules! uuid_ids {
 }
 
 uuid_ids! {
+    /// Somebody who may read the audit surface.
+    AuditorId = "auditor id";
     /// One ledger: one log with its views.
     LedgerId = "ledger id";
     /// One event of the log.

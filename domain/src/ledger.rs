@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::Access;
 use crate::books::Books;
 use crate::event::{Event, Recorded};
 use crate::identity::Identity;
@@ -21,6 +22,8 @@ pub struct Ledger {
     pub payments: Payments,
     /// Open settlement batches.
     pub settlement: Settlement,
+    /// Auditors.
+    pub access: Access,
     /// Balances.
     pub books: Books,
 }
@@ -38,7 +41,8 @@ impl Ledger {
                 }
                 self.system.evolve(event);
             }
-            Event::Identity(event) => self.identity.evolve(event),
+            Event::Access(event) => self.access.evolve(event),
+            Event::Identity(event) => self.identity.evolve(event, recorded.recorded_at),
             Event::Settlement(event) => self.settlement.evolve(event),
             Event::Payment(event) => {
                 if let PaymentEvent::Accepted(_, body) = event {

@@ -7,6 +7,7 @@
 //! Contexts, one folder each with the same file names: [`identity`] (who takes part), [`payments`] (tag-to-tag
 //! payments), [`settlement`] (end-of-day netting), and under all of them [`books`] (double entry).
 
+pub mod access;
 pub mod books;
 pub mod decision;
 pub mod event;

@@ -86,6 +86,13 @@ pub struct PatchSubject {
     pub profile: Profile,
 }
 
+/// Makes a subject's personal text unreadable for ever (`operations.md` 3). Repeating it is fine.
+#[derive(Debug, Clone)]
+pub struct EraseSubject {
+    /// Which user.
+    pub subject: SubjectId,
+}
+
 /// Makes a tag (`idaas.md` 6.2).
 #[derive(Debug, Clone)]
 pub struct CreateTag {

@@ -1,15 +1,16 @@
 //! Decisions on applications, subjects and tags.
 
 use super::{
-    ApplicationDeactivated, ApplicationRegistered, CreateSubject, CreateTag, DeactivateApplication, Identity,
-    IdentityEvent, PatchSubject, Profile, Refusal, RegisterApplication, SetTagActive, SubjectCreated, SubjectPatched,
-    TagCreated, TagDisabled, TagEnabled,
+    ApplicationDeactivated, ApplicationRegistered, CreateSubject, CreateTag, DeactivateApplication, EraseSubject,
+    Identity, IdentityEvent, PatchSubject, Profile, Refusal, RegisterApplication, SetTagActive, SubjectCreated,
+    SubjectErased, SubjectPatched, TagCreated, TagDisabled, TagEnabled,
 };
 use crate::decision::{Command, Context, Decision};
 use crate::event::Actor;
 use crate::ids::{SubjectId, TagId};
 use crate::ledger::Ledger;
 use crate::personal::Personal;
+use crate::time::Instant;
 
 impl Command for RegisterApplication {
     type Outcome = ();
@@ -111,6 +112,26 @@ impl Command for PatchSubject {
         let [display_name, email, image_url, metadata] = texts(self.subject, &self.profile);
         let body = SubjectPatched { display_name, email, image_url, metadata };
         Decision::accept((), [IdentityEvent::SubjectPatched(self.subject, body)])
+    }
+}
+
+impl Command for EraseSubject {
+    /// When it was erased.
+    type Outcome = Instant;
+    const NAME: &'static str = "EraseSubject";
+
+    fn actor(&self) -> Actor {
+        Actor::Operator
+    }
+
+    fn decide(&self, ledger: &Ledger, context: &mut Context<'_>) -> Decision<Instant> {
+        if ledger.identity.subject(self.subject).is_none() {
+            return Decision::refuse(Refusal::SubjectNotFound);
+        }
+        match ledger.identity.erased_at(self.subject) {
+            Some(at) => Decision::unchanged(at),
+            None => Decision::accept(context.now, [IdentityEvent::SubjectErased(self.subject, SubjectErased {})]),
+        }
     }
 }
 

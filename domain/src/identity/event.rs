@@ -50,6 +50,22 @@ pub struct ApplicationRegistered {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApplicationDeactivated {}
 
+/// A tenant got a new key pair (`idaas.md` 3.5). The old key stops at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplicationKeyRotated {
+    /// 2 for the first rotation, and so on.
+    pub key_version: u32,
+    /// The key that webhooks to it are encrypted for from now on.
+    pub public_key: PublicKey,
+}
+
+/// A tenant got a new webhook secret (`idaas.md` 3.6). The old one stops at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplicationWebhookSecretRotated {
+    /// The new secret, sealed with the platform key.
+    pub webhook_secret: String,
+}
+
 /// A user was made known (`idaas.md` 5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubjectCreated {
@@ -88,6 +104,10 @@ pub struct SubjectPatched {
     pub metadata: Option<Personal>,
 }
 
+/// The key of a subject's personal text was destroyed (`operations.md` 3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectErased {}
+
 /// A tag was made (`idaas.md` 6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TagCreated {
@@ -117,14 +137,27 @@ pub struct TagDisabled {}
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TagEnabled {}
 
+/// A tag got another owner (`idaas.md` 6.2). Its address stays; payments made before stay with their applications.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagTransferred {
+    /// The application of the new owner, which sends and receives for the tag from now on.
+    pub application: ApplicationId,
+    /// The new owner.
+    pub owner: SubjectId,
+}
+
 plain_body! {
     ApplicationRegistered;
     ApplicationDeactivated;
+    ApplicationKeyRotated;
+    ApplicationWebhookSecretRotated;
     SubjectCreated personal display_name, email, image_url, metadata;
     SubjectPatched personal display_name, email, image_url, metadata;
+    SubjectErased;
     TagCreated;
     TagDisabled;
     TagEnabled;
+    TagTransferred;
 }
 
 events! {
@@ -134,15 +167,24 @@ events! {
         ApplicationRegistered(Application ApplicationId, ApplicationRegistered) = "application.registered";
         /// A tenant was switched off.
         ApplicationDeactivated(Application ApplicationId, ApplicationDeactivated) = "application.deactivated";
+        /// A tenant got a new key pair.
+        ApplicationKeyRotated(Application ApplicationId, ApplicationKeyRotated) = "application.key_rotated";
+        /// A tenant got a new webhook secret.
+        ApplicationWebhookSecretRotated(Application ApplicationId, ApplicationWebhookSecretRotated)
+            = "application.webhook_secret_rotated";
         /// A user was made known.
         SubjectCreated(Subject SubjectId, SubjectCreated) = "subject.created";
         /// A user's data changed.
         SubjectPatched(Subject SubjectId, SubjectPatched) = "subject.patched";
+        /// A user's personal text was made unreadable for ever.
+        SubjectErased(Subject SubjectId, SubjectErased) = "subject.erased";
         /// A tag was made.
         TagCreated(Tag TagId, TagCreated) = "tag.created";
         /// A tag was switched off.
         TagDisabled(Tag TagId, TagDisabled) = "tag.disabled";
         /// A tag was switched on again.
         TagEnabled(Tag TagId, TagEnabled) = "tag.enabled";
+        /// A tag got another owner.
+        TagTransferred(Tag TagId, TagTransferred) = "tag.transferred";
     }
 }

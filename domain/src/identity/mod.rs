@@ -9,11 +9,12 @@ mod state;
 
 pub use address::{Address, AddressError, Handle, Local, TagQuery};
 pub use command::{
-    CreateSubject, CreateTag, DeactivateApplication, PatchSubject, Profile, RegisterApplication, SetTagActive,
+    CreateSubject, CreateTag, DeactivateApplication, EraseSubject, PatchSubject, Profile, RegisterApplication,
+    SetTagActive,
 };
 pub use error::Refusal;
 pub use event::{
-    ApplicationDeactivated, ApplicationRegistered, IdentityEvent, PublicKey, SubjectCreated, SubjectPatched,
-    TagCreated, TagDisabled, TagEnabled,
+    ApplicationDeactivated, ApplicationRegistered, IdentityEvent, PublicKey, SubjectCreated, SubjectErased,
+    SubjectPatched, TagCreated, TagDisabled, TagEnabled,
 };
 pub use state::{Application, Identity, Tag};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Address, Handle, IdentityEvent, Refusal, TagCreated, TagQuery};
 use crate::ids::{ApplicationId, SubjectId, TagId};
+use crate::time::Instant;
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,7 @@ pub struct Identity {
     pub(super) names: HashSet<Arc<str>>,
     pub(super) handles: HashSet<Handle>,
     pub(super) subjects: HashMap<SubjectId, ApplicationId>,
+    pub(super) erased: HashMap<SubjectId, Instant>,
     pub(super) external_ids: HashMap<ApplicationId, HashMap<Arc<str>, SubjectId>>,
     pub(super) tags: HashMap<TagId, Tag>,
     pub(super) by_address: HashMap<Address, TagId>,
@@ -60,6 +62,17 @@ impl Identity {
     #[must_use]
     pub fn subject(&self, id: SubjectId) -> Option<ApplicationId> {
         self.subjects.get(&id).copied()
+    }
+
+    /// When a subject's personal text was erased.
+    #[must_use]
+    pub fn erased_at(&self, id: SubjectId) -> Option<Instant> {
+        self.erased.get(&id).copied()
+    }
+
+    /// All subjects whose personal text was erased.
+    pub fn erased(&self) -> impl Iterator<Item = SubjectId> {
+        self.erased.keys().copied()
     }
 
     /// A tag by its id.
@@ -95,7 +108,7 @@ impl Identity {
         }
     }
 
-    pub(crate) fn evolve(&mut self, event: &IdentityEvent) {
+    pub(crate) fn evolve(&mut self, event: &IdentityEvent, at: Instant) {
         match event {
             IdentityEvent::ApplicationRegistered(id, body) => {
                 self.names.insert(body.name.clone());
@@ -118,6 +131,9 @@ impl Identity {
                 self.external_ids.entry(body.application).or_default().insert(body.external_id.clone(), *id);
             }
             IdentityEvent::SubjectPatched(..) => {}
+            IdentityEvent::SubjectErased(id, _) => {
+                self.erased.insert(*id, at);
+            }
             IdentityEvent::TagCreated(id, body) => self.add_tag(*id, body),
             IdentityEvent::TagDisabled(id, _) => self.set_active(*id, false),
             IdentityEvent::TagEnabled(id, _) => self.set_active(*id, true),

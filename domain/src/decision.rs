@@ -4,7 +4,7 @@ use crate::event::{Actor, Event, Idempotency};
 use crate::ids::{Ids, Position};
 use crate::ledger::Ledger;
 use crate::time::{Instant, Span};
-use crate::{access, identity, payments, settlement};
+use crate::{access, consent, federation, identity, merchants, payments, settlement};
 
 /// What a decision may know besides the state.
 pub struct Context<'a> {
@@ -23,11 +23,13 @@ pub struct Context<'a> {
 pub struct Policy {
     /// How long a payment waits for acceptance (`transactions.acceptance_window`).
     pub acceptance_window: Span,
+    /// How long a consent token and a federation challenge live (`consent.ttl`).
+    pub consent_ttl: Span,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Policy { acceptance_window: Span::from_seconds(24 * 3600) }
+        Policy { acceptance_window: Span::from_seconds(24 * 3600), consent_ttl: Span::from_seconds(48 * 3600) }
     }
 }
 
@@ -89,6 +91,15 @@ pub enum Refusal {
     /// Settlement.
     #[error(transparent)]
     Settlement(#[from] settlement::Refusal),
+    /// Claims and consent.
+    #[error(transparent)]
+    Consent(#[from] consent::Refusal),
+    /// Federation.
+    #[error(transparent)]
+    Federation(#[from] federation::Refusal),
+    /// Merchants and their payment requests.
+    #[error(transparent)]
+    Merchant(#[from] merchants::Refusal),
     /// Auditors.
     #[error(transparent)]
     Access(#[from] access::Refusal),

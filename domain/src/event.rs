@@ -10,11 +10,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::access::AccessEvent;
 use crate::books::Journal;
+use crate::consent::ConsentEvent;
+use crate::federation::FederationEvent;
 use crate::identity::IdentityEvent;
 use crate::ids::{
-    ApplicationId, AuditorId, CommandId, EventId, IdError, LedgerId, Position, Reference, SettlementId, SubjectId,
+    ApplicationId, AuditorId, ClaimId, CommandId, EventId, FederationId, IdError, LedgerId, MerchantId, Position, Reference, SettlementId, SubjectId,
     TagId, WalletId,
 };
+use crate::merchants::{MerchantEvent, RequestNumber};
 use crate::payments::PaymentEvent;
 use crate::personal::Personal;
 use crate::settlement::SettlementEvent;
@@ -152,6 +155,12 @@ pub enum Event {
     Payment(PaymentEvent),
     /// To settlement dates.
     Settlement(SettlementEvent),
+    /// To claims on tags.
+    Consent(ConsentEvent),
+    /// To links between tags.
+    Federation(FederationEvent),
+    /// To merchants and their payment requests.
+    Merchant(MerchantEvent),
     /// To auditors.
     Access(AccessEvent),
 }
@@ -163,6 +172,9 @@ macro_rules! each_context {
             Event::Identity($event) => $result,
             Event::Payment($event) => $result,
             Event::Settlement($event) => $result,
+            Event::Consent($event) => $result,
+            Event::Federation($event) => $result,
+            Event::Merchant($event) => $result,
             Event::Access($event) => $result,
         }
     };
@@ -182,6 +194,9 @@ from_context! {
     IdentityEvent => Identity,
     PaymentEvent => Payment,
     SettlementEvent => Settlement,
+    ConsentEvent => Consent,
+    FederationEvent => Federation,
+    MerchantEvent => Merchant,
     AccessEvent => Access,
 }
 
@@ -244,6 +259,11 @@ impl Event {
             }
             "settlement" => SettlementEvent::read(kind, entity, payload, journal).map(|e| e.map(Event::Settlement)),
             "auditor" => AccessEvent::read(kind, entity, payload, journal).map(|e| e.map(Event::Access)),
+            "claim" => ConsentEvent::read(kind, entity, payload, journal).map(|e| e.map(Event::Consent)),
+            "federation" => FederationEvent::read(kind, entity, payload, journal).map(|e| e.map(Event::Federation)),
+            "merchant" | "payment_request" => {
+                MerchantEvent::read(kind, entity, payload, journal).map(|e| e.map(Event::Merchant))
+            }
             "ledger" => SystemEvent::read(kind, entity, payload, journal).map(|e| e.map(Event::System)),
             _ => None,
         };
@@ -295,6 +315,14 @@ entities! {
     Wallet(WalletId) = "wallet";
     /// A settlement record.
     Settlement(SettlementId) = "settlement";
+    /// A claim.
+    Claim(ClaimId) = "claim";
+    /// A federated identity.
+    Federation(FederationId) = "federation";
+    /// A merchant.
+    Merchant(MerchantId) = "merchant";
+    /// A merchant's payment request.
+    PaymentRequest(RequestNumber) = "payment_request";
 }
 
 impl Serialize for Entity {
@@ -310,11 +338,13 @@ impl<'de> Deserialize<'de> for Entity {
     }
 }
 
-/// Who gave a command. Written `application/<id>`, `operator`, `public` or `system`.
+/// Who gave a command. Written `application/<id>`, `merchant/<id>`, `operator`, `public` or `system`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Actor {
     /// An application with a valid token.
     Application(ApplicationId),
+    /// A merchant with a valid key.
+    Merchant(MerchantId),
     /// The holder of the operator's token.
     Operator,
     /// A caller of a public route.
@@ -327,6 +357,7 @@ impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Actor::Application(id) => write!(f, "application/{id}"),
+            Actor::Merchant(id) => write!(f, "merchant/{id}"),
             Actor::Operator => f.write_str("operator"),
             Actor::Public => f.write_str("public"),
             Actor::System => f.write_str("system"),
@@ -342,9 +373,10 @@ impl FromStr for Actor {
             "operator" => Ok(Actor::Operator),
             "public" => Ok(Actor::Public),
             "system" => Ok(Actor::System),
-            other => match other.strip_prefix("application/") {
-                Some(id) => id.parse().map(Actor::Application),
-                None => Err(IdError("actor")),
+            other => match other.split_once('/') {
+                Some(("application", id)) => id.parse().map(Actor::Application),
+                Some(("merchant", id)) => id.parse().map(Actor::Merchant),
+                _ => Err(IdError("actor")),
             },
         }
     }

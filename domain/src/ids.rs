@@ -81,6 +81,14 @@ uuid_ids! {
     SettlementId = "settlement id";
     /// One wallet's line of a settlement record.
     SettlementEntryId = "settlement entry id";
+    /// A subject's claim to use a tag.
+    ClaimId = "claim id";
+    /// The federated identity of a tag: all its links.
+    FederationId = "federation id";
+    /// One link of a federated identity.
+    LinkId = "link id";
+    /// A merchant; what it shows as its client id.
+    MerchantId = "merchant id";
 }
 
 /// Where fresh identifiers come from. The caller of a decision hands it in.

@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Access;
 use crate::books::Books;
+use crate::consent::Consent;
 use crate::event::{Event, Recorded};
+use crate::federation::Federation;
 use crate::identity::Identity;
+use crate::merchants::Merchants;
 use crate::money::MoneyError;
 use crate::payments::{PaymentEvent, Payments};
 use crate::settlement::Settlement;
@@ -22,6 +25,12 @@ pub struct Ledger {
     pub payments: Payments,
     /// Open settlement batches.
     pub settlement: Settlement,
+    /// Claims on tags.
+    pub consent: Consent,
+    /// Links between tags.
+    pub federation: Federation,
+    /// Merchants and their payment requests.
+    pub merchants: Merchants,
     /// Auditors.
     pub access: Access,
     /// Balances.
@@ -44,6 +53,9 @@ impl Ledger {
             Event::Access(event) => self.access.evolve(event),
             Event::Identity(event) => self.identity.evolve(event, recorded.recorded_at),
             Event::Settlement(event) => self.settlement.evolve(event),
+            Event::Consent(event) => self.consent.evolve(event, recorded.recorded_at),
+            Event::Federation(event) => self.federation.evolve(event),
+            Event::Merchant(event) => self.merchants.evolve(event, recorded.recorded_at),
             Event::Payment(event) => {
                 if let PaymentEvent::Accepted(_, body) = event {
                     self.settlement.book(&body.journal, body.settlement_date, recorded.position, &self.books);

@@ -5,15 +5,19 @@
 //! always gives the same state.
 //!
 //! Contexts, one folder each with the same file names: [`identity`] (who takes part), [`payments`] (tag-to-tag
-//! payments), [`settlement`] (end-of-day netting), and under all of them [`books`] (double entry).
+//! payments), [`settlement`] (end-of-day netting), [`consent`] (claims on tags), [`federation`] (links between tags),
+//! [`merchants`] (payment requests), and under all of them [`books`] (double entry).
 
 pub mod access;
 pub mod books;
+pub mod consent;
 pub mod decision;
 pub mod event;
+pub mod federation;
 pub mod identity;
 pub mod ids;
 pub mod ledger;
+pub mod merchants;
 pub mod money;
 pub mod payments;
 pub mod personal;
@@ -22,9 +26,11 @@ pub mod system;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod time;
+pub mod token;
 
 pub use decision::{Command, Context, Decision, Policy, Refusal};
 pub use event::{Actor, Entity, Event, Idempotency, Recorded};
 pub use ids::{Position, Reference};
 pub use ledger::Ledger;
 pub use time::{Date, Instant, Span};
+pub use token::TokenHash;

@@ -20,7 +20,7 @@ pub enum MoneyError {
     /// The text has more decimals than the scale allows.
     #[error("too many decimals")]
     TooPrecise,
-    /// A currency code is 3 to 8 upper-case letters or digits.
+    /// A currency code is 2 to 8 upper-case letters or digits.
     #[error("not a currency code")]
     Currency,
 }
@@ -35,13 +35,13 @@ pub struct Currency {
 }
 
 impl Currency {
-    /// A currency from its code (3 to 8 of `A-Z0-9`) and scale.
+    /// A currency from its code (2 to 8 of `A-Z0-9`) and scale.
     ///
     /// # Errors
     /// [`MoneyError::Currency`] for a bad code or a scale above [`MAX_SCALE`].
     pub fn new(code: &str, scale: u8) -> Result<Self, MoneyError> {
         let bytes = code.as_bytes();
-        let good = (3..=8).contains(&bytes.len())
+        let good = (2..=8).contains(&bytes.len())
             && bytes.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
             && scale <= MAX_SCALE;
         let mut padded = [0; 8];
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn codes() {
         assert_eq!(Currency::new("NGN", 4).map(|c| c.to_string()), Ok("NGN".to_owned()));
-        for wrong in ["", "NG", "ngn", "NAIRA1234", "N N"] {
+        for wrong in ["", "N", "ngn", "NAIRA1234", "N N"] {
             assert_eq!(Currency::new(wrong, 2), Err(MoneyError::Currency));
         }
     }

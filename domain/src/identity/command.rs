@@ -41,6 +41,24 @@ pub struct DeactivateApplication {
     pub application: ApplicationId,
 }
 
+/// Replaces the caller's key pair (`idaas.md` 3.5). Not idempotent: each call makes a new pair.
+#[derive(Debug, Clone)]
+pub struct RotateKey {
+    /// Who asks.
+    pub caller: ApplicationId,
+    /// The public half of the new pair.
+    pub public_key: PublicKey,
+}
+
+/// Replaces the caller's webhook secret (`idaas.md` 3.6).
+#[derive(Debug, Clone)]
+pub struct RotateWebhookSecret {
+    /// Who asks.
+    pub caller: ApplicationId,
+    /// The new secret, sealed.
+    pub webhook_secret: String,
+}
+
 /// The replaceable texts of a subject, as they came in.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Profile {
@@ -113,4 +131,15 @@ pub struct SetTagActive {
     pub tag: TagQuery,
     /// On or off. Repeating it is fine.
     pub active: bool,
+}
+
+/// Gives a tag to another subject (`idaas.md` 6.2). Repeating it is fine.
+#[derive(Debug, Clone)]
+pub struct TransferTag {
+    /// Who asks; must be the owning application.
+    pub caller: ApplicationId,
+    /// Which tag.
+    pub tag: TagQuery,
+    /// The new owner; must hold an active claim on the tag.
+    pub owner: SubjectId,
 }

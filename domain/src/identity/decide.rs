@@ -1,9 +1,10 @@
 //! Decisions on applications, subjects and tags.
 
 use super::{
-    ApplicationDeactivated, ApplicationRegistered, CreateSubject, CreateTag, DeactivateApplication, EraseSubject,
-    Identity, IdentityEvent, PatchSubject, Profile, Refusal, RegisterApplication, SetTagActive, SubjectCreated,
-    SubjectErased, SubjectPatched, TagCreated, TagDisabled, TagEnabled,
+    ApplicationDeactivated, ApplicationKeyRotated, ApplicationRegistered, ApplicationWebhookSecretRotated,
+    CreateSubject, CreateTag, DeactivateApplication, EraseSubject, Identity, IdentityEvent, PatchSubject, Profile,
+    Refusal, RegisterApplication, RotateKey, RotateWebhookSecret, SetTagActive, SubjectCreated, SubjectErased,
+    SubjectPatched, TagCreated, TagDisabled, TagEnabled, TagTransferred, TransferTag,
 };
 use crate::decision::{Command, Context, Decision};
 use crate::event::Actor;
@@ -64,6 +65,42 @@ impl Command for DeactivateApplication {
         }
         let event = IdentityEvent::ApplicationDeactivated(self.application, ApplicationDeactivated {});
         Decision::accept((), [event])
+    }
+}
+
+impl Command for RotateKey {
+    /// The version of the new key.
+    type Outcome = u32;
+    const NAME: &'static str = "RotateKey";
+
+    fn actor(&self) -> Actor {
+        Actor::Application(self.caller)
+    }
+
+    fn decide(&self, ledger: &Ledger, _: &mut Context<'_>) -> Decision<u32> {
+        let Some(application) = ledger.identity.application(self.caller) else {
+            return Decision::refuse(Refusal::ApplicationNotFound);
+        };
+        let key_version = application.key_version.saturating_add(1);
+        let body = ApplicationKeyRotated { key_version, public_key: self.public_key.clone() };
+        Decision::accept(key_version, [IdentityEvent::ApplicationKeyRotated(self.caller, body)])
+    }
+}
+
+impl Command for RotateWebhookSecret {
+    type Outcome = ();
+    const NAME: &'static str = "RotateWebhookSecret";
+
+    fn actor(&self) -> Actor {
+        Actor::Application(self.caller)
+    }
+
+    fn decide(&self, ledger: &Ledger, _: &mut Context<'_>) -> Decision<()> {
+        if ledger.identity.application(self.caller).is_none() {
+            return Decision::refuse(Refusal::ApplicationNotFound);
+        }
+        let body = ApplicationWebhookSecretRotated { webhook_secret: self.webhook_secret.clone() };
+        Decision::accept((), [IdentityEvent::ApplicationWebhookSecretRotated(self.caller, body)])
     }
 }
 
@@ -189,5 +226,36 @@ impl Command for SetTagActive {
             false => IdentityEvent::TagDisabled(id, TagDisabled {}),
         };
         Decision::accept(id, [event])
+    }
+}
+
+impl Command for TransferTag {
+    type Outcome = TagId;
+    const NAME: &'static str = "TransferTag";
+
+    fn actor(&self) -> Actor {
+        Actor::Application(self.caller)
+    }
+
+    /// Order of checks: tag, ownership, new owner, its claim.
+    fn decide(&self, ledger: &Ledger, _: &mut Context<'_>) -> Decision<TagId> {
+        let (id, tag) = match ledger.identity.resolve(&self.tag) {
+            Ok(found) => found,
+            Err(refusal) => return Decision::refuse(refusal),
+        };
+        if tag.application != self.caller {
+            return Decision::refuse(Refusal::Denied);
+        }
+        let Some(application) = ledger.identity.subject(self.owner) else {
+            return Decision::refuse(Refusal::SubjectNotFound);
+        };
+        if !ledger.consent.is_active(id, self.owner) {
+            return Decision::refuse(Refusal::NoClaim);
+        }
+        if tag.owner == self.owner {
+            return Decision::unchanged(id);
+        }
+        let body = TagTransferred { application, owner: self.owner };
+        Decision::accept(id, [IdentityEvent::TagTransferred(id, body)])
     }
 }

@@ -33,4 +33,7 @@ pub enum Refusal {
     /// The caller already has a tag with this name (`CONF-4002`).
     #[error("Your application already has a tag with this name")]
     TagExists,
+    /// The new owner has no active claim on the tag (`STATE-5006`).
+    #[error("New owner must have an active claim on this tag before transfer")]
+    NoClaim,
 }

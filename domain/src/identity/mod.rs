@@ -10,11 +10,12 @@ mod state;
 pub use address::{Address, AddressError, Handle, Local, TagQuery};
 pub use command::{
     CreateSubject, CreateTag, DeactivateApplication, EraseSubject, PatchSubject, Profile, RegisterApplication,
-    SetTagActive,
+    RotateKey, RotateWebhookSecret, SetTagActive, TransferTag,
 };
 pub use error::Refusal;
 pub use event::{
-    ApplicationDeactivated, ApplicationRegistered, IdentityEvent, PublicKey, SubjectCreated, SubjectErased,
-    SubjectPatched, TagCreated, TagDisabled, TagEnabled,
+    ApplicationDeactivated, ApplicationKeyRotated, ApplicationRegistered, ApplicationWebhookSecretRotated,
+    IdentityEvent, PublicKey, SubjectCreated, SubjectErased, SubjectPatched, TagCreated, TagDisabled, TagEnabled,
+    TagTransferred,
 };
 pub use state::{Application, Identity, Tag};

@@ -20,6 +20,8 @@ pub struct Application {
     pub active: bool,
     /// Where webhooks to it go.
     pub webhook_url: Option<Arc<str>>,
+    /// 1, and one more with each rotation of its key.
+    pub key_version: u32,
 }
 
 /// A tag.
@@ -118,6 +120,7 @@ impl Identity {
                     handle: body.handle.clone(),
                     active: true,
                     webhook_url: body.webhook_url.clone(),
+                    key_version: 1,
                 };
                 self.applications.insert(*id, application);
             }
@@ -126,6 +129,12 @@ impl Identity {
                     application.active = false;
                 }
             }
+            IdentityEvent::ApplicationKeyRotated(id, body) => {
+                if let Some(application) = self.applications.get_mut(id) {
+                    application.key_version = body.key_version;
+                }
+            }
+            IdentityEvent::ApplicationWebhookSecretRotated(..) => {}
             IdentityEvent::SubjectCreated(id, body) => {
                 self.subjects.insert(*id, body.application);
                 self.external_ids.entry(body.application).or_default().insert(body.external_id.clone(), *id);
@@ -137,6 +146,11 @@ impl Identity {
             IdentityEvent::TagCreated(id, body) => self.add_tag(*id, body),
             IdentityEvent::TagDisabled(id, _) => self.set_active(*id, false),
             IdentityEvent::TagEnabled(id, _) => self.set_active(*id, true),
+            IdentityEvent::TagTransferred(id, body) => {
+                if let Some(tag) = self.tags.get_mut(id) {
+                    (tag.owner, tag.application) = (body.owner, body.application);
+                }
+            }
         }
     }
 

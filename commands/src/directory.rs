@@ -1,9 +1,10 @@
-//! The applications that may authenticate, for readers outside the writer. Holds durable state only.
+//! Who may authenticate: applications and auditors, for readers outside the writer. Holds durable state only.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use flexledger_domain::access::AccessEvent;
 use flexledger_domain::identity::IdentityEvent;
-use flexledger_domain::ids::{ApplicationId, ClientId};
+use flexledger_domain::ids::{ApplicationId, AuditorId, ClientId};
 use flexledger_domain::{Event, Recorded};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,14 @@ pub struct AppInfo {
     pub secret_hash: String,
 }
 
-/// All applications by id and by client id.
+/// Everything that a directory holds, for a snapshot.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Listing {
+    applications: Vec<AppInfo>,
+    auditors: Vec<(String, AuditorId)>,
+}
+
+/// All applications by id and by client id, and all auditors by their token.
 #[derive(Default)]
 pub struct Directory {
     apps: RwLock<Apps>,
@@ -35,6 +43,7 @@ pub struct Directory {
 struct Apps {
     by_id: HashMap<ApplicationId, Arc<AppInfo>>,
     by_client: HashMap<ClientId, Arc<AppInfo>>,
+    auditors: HashMap<String, AuditorId>,
 }
 
 impl Apps {
@@ -58,6 +67,12 @@ impl Directory {
         self.apps.read().unwrap_or_else(PoisonError::into_inner).by_client.get(&client).cloned()
     }
 
+    /// The auditor whose token has this SHA-256, in hex.
+    #[must_use]
+    pub fn auditor(&self, token_hash: &str) -> Option<AuditorId> {
+        self.apps.read().unwrap_or_else(PoisonError::into_inner).auditors.get(token_hash).copied()
+    }
+
     /// The name of an application; empty when there is none.
     #[must_use]
     pub fn name(&self, id: ApplicationId) -> Arc<str> {
@@ -66,7 +81,21 @@ impl Directory {
 
     /// Takes a durable event in.
     pub(crate) fn apply(&self, recorded: &Recorded) {
-        let Event::Identity(event) = &recorded.event else { return };
+        match &recorded.event {
+            Event::Identity(event) => self.apply_identity(event),
+            Event::Access(AccessEvent::AuditorAdded(id, body)) => {
+                let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
+                apps.auditors.insert(body.token_hash.clone(), *id);
+            }
+            Event::Access(AccessEvent::AuditorRemoved(id, _)) => {
+                let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
+                apps.auditors.retain(|_, auditor| auditor != id);
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_identity(&self, event: &IdentityEvent) {
         match event {
             IdentityEvent::ApplicationRegistered(id, body) => {
                 let app = AppInfo {
@@ -89,16 +118,19 @@ impl Directory {
         }
     }
 
-    /// All applications, for a snapshot.
-    pub(crate) fn all(&self) -> Vec<AppInfo> {
+    /// Everything, for a snapshot.
+    pub(crate) fn listing(&self) -> Listing {
         let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);
-        apps.by_id.values().map(|app| (**app).clone()).collect()
+        Listing {
+            applications: apps.by_id.values().map(|app| (**app).clone()).collect(),
+            auditors: apps.auditors.iter().map(|(hash, id)| (hash.clone(), *id)).collect(),
+        }
     }
 
     /// Replaces everything with what a snapshot held.
-    pub(crate) fn restore(&self, all: Vec<AppInfo>) {
-        let mut apps = Apps::default();
-        all.into_iter().for_each(|app| apps.put(app));
+    pub(crate) fn restore(&self, listing: Listing) {
+        let mut apps = Apps { auditors: listing.auditors.into_iter().collect(), ..Apps::default() };
+        listing.applications.into_iter().for_each(|app| apps.put(app));
         *self.apps.write().unwrap_or_else(PoisonError::into_inner) = apps;
     }
 }

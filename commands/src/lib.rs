@@ -6,6 +6,7 @@
 pub mod clock;
 mod directory;
 mod engine;
+pub mod erasure;
 pub mod reactors;
 pub mod transfer;
 pub mod vault;

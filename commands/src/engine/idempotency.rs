@@ -23,6 +23,7 @@ impl KeyDigest {
     pub fn new(actor: Actor, key: &Idempotency) -> Self {
         let scope = match actor {
             Actor::Application(id) => *id.uuid().as_bytes(),
+            Actor::Merchant(id) => *id.uuid().as_bytes(),
             Actor::Operator => *b"operator--------",
             Actor::Public => *b"public----------",
             Actor::System => *b"system----------",

@@ -57,6 +57,7 @@ pub async fn load(shared: &Shared, snapshots: Option<&mut Snapshots>) -> Result<
         fold.take(shared, events)?;
         fold.head = head;
     }
+    crate::erasure::complete(&fold.ledger, &shared.vault).await?;
     let read = fold.head.position.after(first);
     let Fold { ledger, index, unsaved_keys, head, last } = fold;
     Ok(Loaded { beginning: Beginning { ledger, index, unsaved_keys, head, last }, read })
@@ -91,7 +92,7 @@ impl Fold {
             fold.head = Head { position: state.position, hash };
             fold.last = state.last;
             fold.ledger = state.ledger;
-            shared.directory.restore(state.applications);
+            shared.directory.restore(state.directory);
         }
         fold
     }

@@ -286,6 +286,12 @@ impl Engine {
         &self.shared.store
     }
 
+    /// What seals and opens secrets and personal text.
+    #[must_use]
+    pub fn vault(&self) -> &Arc<Vault> {
+        &self.shared.vault
+    }
+
     /// The clock that decisions are made by.
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {

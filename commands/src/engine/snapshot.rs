@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::core::Core;
 use super::idempotency::Used;
-use crate::directory::{AppInfo, Directory};
+use crate::directory::{Directory, Listing};
 
 const MAGIC: &[u8] = b"flexledger-snapshot 1\n";
 /// Snapshots that are kept: the newest, and the one before in case the newest is damaged.
@@ -46,8 +46,8 @@ pub struct State {
     pub last: Instant,
     /// The state.
     pub ledger: Ledger,
-    /// The applications.
-    pub applications: Vec<AppInfo>,
+    /// Who may authenticate.
+    pub directory: Listing,
     /// Names of the key segments that belong to it, oldest first.
     segments: Vec<Segment>,
 }
@@ -157,14 +157,20 @@ impl Snapshots {
         let keys = core.unsaved_keys().clone();
         let ledger = core.ledger().clone();
         let segments = self.segments.clone();
-        let state =
-            State { position, hash: hash.to_string(), last: core.last(), ledger, applications: Vec::new(), segments };
+        let state = State {
+            position,
+            hash: hash.to_string(),
+            last: core.last(),
+            ledger,
+            directory: Listing::default(),
+            segments,
+        };
         Taken { state, keys }
     }
 
     fn write(&mut self, mut taken: Taken, directory: &Directory) {
         // The directory may be ahead of the state; the events between are applied to it again, which changes nothing.
-        taken.state.applications = directory.all();
+        taken.state.directory = directory.listing();
         let (folder, window) = (self.folder.clone(), self.window);
         self.last = taken.state.position;
         self.writing = Some(tokio::task::spawn_blocking(move || write_all(&folder, taken, window)));

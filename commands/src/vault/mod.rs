@@ -163,6 +163,19 @@ impl Vault {
         Ok(self.store.destroy_subject_key(subject).await?)
     }
 
+    /// Marks a subject as erased and destroys its key if it is still known: after a kill in the middle of an erasure.
+    ///
+    /// # Errors
+    /// [`VaultError::Store`].
+    pub async fn complete_erasure(&self, subject: SubjectId) -> Result<(), VaultError> {
+        let left = self.read().key(subject).is_some();
+        self.mark_erased(subject);
+        if left {
+            self.store.destroy_subject_key(subject).await?;
+        }
+        Ok(())
+    }
+
     /// Remembers that a subject was erased, as its event in the log says. It never gets a key again.
     pub fn mark_erased(&self, subject: SubjectId) {
         self.write().erase(subject);

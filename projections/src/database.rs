@@ -84,9 +84,35 @@ impl Database {
         Ok(self.rows(sql, arguments).await?.into_iter().next())
     }
 
+    /// A view of the rows as they are at one moment.
+    pub async fn snapshot(&self) -> Result<Snapshot, ViewError> {
+        Ok(Snapshot { transaction: self.readers.begin().await? })
+    }
+
     /// Closes the reading connections.
     pub async fn close(&self) {
         self.readers.close().await;
+    }
+}
+
+/// Reads within one transaction, which ends when this is dropped.
+pub(crate) struct Snapshot {
+    transaction: sqlx::Transaction<'static, Sqlite>,
+}
+
+impl Snapshot {
+    /// All rows that a query answers.
+    pub async fn rows(&mut self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>, ViewError> {
+        let sql = Dialect::Sqlite.query(sql);
+        let query = sqlx::query_with(AssertSqlSafe(sql), bind(arguments)?);
+        query.fetch_all(&mut *self.transaction).await?.iter().map(Row::read).collect()
+    }
+
+    /// Rows of a table in order of their keys, those behind `after`, at most `limit`.
+    pub async fn page(&mut self, table: &Table, after: Option<&Value>, limit: u32) -> Result<Vec<Row>, ViewError> {
+        let sql = table.page(None, after.is_some());
+        let arguments: Vec<_> = after.cloned().into_iter().chain([Value::Int(i64::from(limit))]).collect();
+        self.rows(&sql, &arguments).await
     }
 }
 

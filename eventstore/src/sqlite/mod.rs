@@ -8,13 +8,15 @@
 //!   WAL into the database and syncs it, so that nothing that was not on disk is ever built upon.
 
 mod append;
+mod checkpoint;
 mod lock;
 mod open;
+mod read;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use flexledger_domain::Position;
@@ -26,17 +28,14 @@ use uuid::Uuid;
 
 use crate::hash::Hash;
 use crate::port::{AppendError, Batch, EventStore, Head, Record, StoreError, SubjectKey, check_batch};
+use checkpoint::Checkpoints;
 pub use lock::{WriterLock, this_process};
 pub use open::Mode;
 
 /// Records per read at most, whatever is asked for, so that no caller can fill the memory by accident.
 const READ_RECORDS_MAX: usize = 1_000_000;
-/// How often a checkpoint is tried while readers are in the way, and the pause between.
-const CHECKPOINT_TRIES: u32 = 50;
-const CHECKPOINT_PAUSE: Duration = Duration::from_millis(100);
 
 const HEAD: &str = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1";
-const READ: &str = "SELECT position, body, hash FROM events WHERE position > ? ORDER BY position LIMIT ?";
 const KEY: &str = "SELECT subject, sealed FROM subject_keys WHERE subject = ?";
 const KEYS: &str = "SELECT subject, sealed FROM subject_keys ORDER BY subject";
 const DESTROY_KEY: &str = "DELETE FROM subject_keys WHERE subject = ?";
@@ -50,6 +49,7 @@ pub struct SqliteStore {
 
 struct Writer {
     connection: Mutex<Slot>,
+    checkpoints: Arc<Checkpoints>,
     _lock: WriterLock,
 }
 
@@ -75,7 +75,8 @@ impl SqliteStore {
             Mode::Writer { holder } => {
                 let lock = WriterLock::take(path, &holder)?;
                 let connection = open::writer(path).await?;
-                Some(Writer { connection: Mutex::new(Slot::Ready(connection)), _lock: lock })
+                let checkpoints = Checkpoints::new(path.to_owned());
+                Some(Writer { connection: Mutex::new(Slot::Ready(connection)), checkpoints, _lock: lock })
             }
         };
         let readers = open::readers(path).await?;
@@ -86,6 +87,7 @@ impl SqliteStore {
     pub async fn close(&self) {
         self.readers.close().await;
         if let Some(writer) = &self.writer {
+            writer.checkpoints.close().await;
             let slot = std::mem::replace(&mut *writer.connection.lock().await, Slot::Empty { doubtful: false });
             if let Slot::Ready(connection) = slot {
                 close(connection).await;
@@ -105,7 +107,7 @@ impl SqliteStore {
             Slot::Empty { doubtful } => {
                 let mut connection = open::writer(&self.path).await?;
                 if doubtful {
-                    checkpoint(&mut connection).await?;
+                    checkpoint::full(&mut connection).await?;
                 }
                 Ok(connection)
             }
@@ -113,7 +115,6 @@ impl SqliteStore {
     }
 
     async fn append_with(
-        &self,
         connection: &mut SqliteConnection,
         expected: Position,
         batch: Batch,
@@ -134,8 +135,11 @@ impl EventStore for SqliteStore {
         let writer = self.writer().map_err(AppendError::Unavailable)?;
         let mut slot = writer.connection.lock().await;
         let mut connection = self.connection(&mut slot).await.map_err(AppendError::Unavailable)?;
-        match self.append_with(&mut connection, expected, batch).await {
+        writer.checkpoints.finish(&mut connection).await;
+        let bytes = batch.records.iter().map(|record| record.bytes.len() as u64).sum();
+        match Self::append_with(&mut connection, expected, batch).await {
             Ok(()) => {
+                writer.checkpoints.appended(bytes);
                 *slot = Slot::Ready(connection);
                 Ok(())
             }
@@ -152,10 +156,7 @@ impl EventStore for SqliteStore {
     }
 
     async fn read(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
-        let limit = limit.min(READ_RECORDS_MAX);
-        let query = sqlx::query(READ).bind(signed(after.number())).bind(signed(limit as u64));
-        let rows = self.readers.fetch_all(query).await?;
-        rows.iter().map(record).collect()
+        read::read(&self.readers, after, limit.min(READ_RECORDS_MAX)).await
     }
 
     async fn subject_key(&self, subject: SubjectId) -> Result<Option<SubjectKey>, StoreError> {
@@ -173,7 +174,7 @@ impl EventStore for SqliteStore {
         let query = sqlx::query(DESTROY_KEY).bind(subject.uuid().as_bytes().to_vec());
         let deleted = connection.execute(query).await?.rows_affected() > 0;
         // The WAL still holds pages with the key in them.
-        checkpoint(&mut connection).await?;
+        checkpoint::full(&mut connection).await?;
         *slot = Slot::Ready(connection);
         Ok(deleted)
     }
@@ -190,19 +191,6 @@ async fn close(connection: SqliteConnection) {
     }
 }
 
-/// Moves the whole WAL into the database, syncs it, and empties the WAL.
-async fn checkpoint(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    for _ in 0..CHECKPOINT_TRIES {
-        let busy: i64 = connection.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)").await?.try_get(0)?;
-        if busy == 0 {
-            return Ok(());
-        }
-        tokio::time::sleep(CHECKPOINT_PAUSE).await;
-    }
-    let text = "the write-ahead file of the log could not be emptied: some reader has been in it too long";
-    Err(StoreError::Unusable(text.to_owned()))
-}
-
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -215,12 +203,6 @@ fn position(row: &SqliteRow) -> Result<Position, StoreError> {
 fn hash(row: &SqliteRow, column: usize) -> Result<Hash, StoreError> {
     let bytes: Option<&[u8]> = row.try_get_unchecked(column)?;
     Ok(Hash(bytes.unwrap_or_default().try_into().unwrap_or_default()))
-}
-
-/// Whatever stands in the row is handed on; it is for the reader to see that it is no record.
-fn record(row: &SqliteRow) -> Result<Record, StoreError> {
-    let bytes: Option<Vec<u8>> = row.try_get_unchecked(1)?;
-    Ok(Record { position: position(row)?, bytes: bytes.unwrap_or_default(), hash: hash(row, 2)? })
 }
 
 fn subject_key(row: &SqliteRow) -> Result<SubjectKey, StoreError> {

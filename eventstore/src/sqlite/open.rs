@@ -27,13 +27,9 @@ const APPLICATION_ID: i64 = 0x464c_584c;
 /// The version of the tables.
 const SCHEMA_VERSION: i64 = 1;
 /// Measured: see `benches/append.rs`.
-const PAGE_BYTES: u32 = 8192;
-/// Pages in the WAL before a commit moves them into the database.
-const WAL_PAGES: &str = "4000";
+pub(super) const PAGE_BYTES: u32 = 8192;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS_MAX: u32 = 4;
-/// Rows that a connection's thread may be ahead of the reader.
-const ROW_BUFFER: usize = 256;
 
 const SCHEMA: &str = "
 BEGIN IMMEDIATE;
@@ -65,7 +61,9 @@ pub(super) async fn writer(path: &Path) -> Result<SqliteConnection, StoreError> 
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("secure_delete", "ON")
-        .pragma("wal_autocheckpoint", WAL_PAGES)
+        // No commit waits for the WAL to be moved: see `checkpoint.rs`.
+        .pragma("wal_autocheckpoint", "0")
+        .statement_cache_capacity(super::append::STATEMENTS)
         .thread_name(|_| "log-writer".to_owned())
         .disable_statement_logging();
     let mut connection = options.connect().await.map_err(|error| unusable(path, error))?;
@@ -90,7 +88,6 @@ pub(super) async fn readers(path: &Path) -> Result<SqlitePool, StoreError> {
         .filename(path)
         .read_only(true)
         .busy_timeout(BUSY_TIMEOUT)
-        .row_buffer_size(ROW_BUFFER)
         .thread_name(|number| format!("log-reader-{number}"))
         .disable_statement_logging();
     check_log(path, &options).await?;

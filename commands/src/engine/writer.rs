@@ -85,6 +85,8 @@ impl Writer {
             if let Some(snapshots) = &mut self.snapshots {
                 snapshots.save_now(&mut self.core, &self.shared.directory).await;
             }
+            // Let go of the log first: whoever waits may want to open it.
+            drop(self);
             let _gone = stopped.send(());
         }
     }

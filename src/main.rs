@@ -1,1 +1,23 @@
-fn main() {}
+//! The program `flexledger`: configuration, wiring and verbs.
+
+mod bench;
+mod cli;
+mod config;
+mod failure;
+mod output;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return cli::refuse(&error),
+    };
+    match verbs::run(cli) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,146 @@
+//! What events say, folded naively from the records alone.
+
+use std::collections::{BTreeMap, HashMap};
+
+use flexledger_domain::books::{Account, Journal, Side};
+use flexledger_domain::ids::SettlementId;
+use flexledger_domain::money::{Currency, Money};
+use flexledger_domain::payments::{Initiated, PaymentEvent};
+use flexledger_domain::settlement::{Completed, Line, SettlementEvent};
+use flexledger_domain::{Event, Instant, Position, Recorded, Reference};
+
+use super::Findings;
+
+/// The content up to the last event taken.
+#[derive(Default)]
+pub struct Content {
+    last: Option<Instant>,
+    open: HashMap<Reference, Money>,
+    balances: HashMap<(Account, Currency), i128>,
+    lines: HashMap<SettlementId, Vec<Line>>,
+}
+
+impl Content {
+    /// Takes the next event.
+    pub fn take(&mut self, event: &Recorded, findings: &mut Findings) {
+        let at = event.position;
+        if self.last.is_some_and(|last| event.recorded_at < last) {
+            findings.add(Some(at), "time", "recorded before the event at the position before");
+        }
+        self.last = self.last.max(Some(event.recorded_at));
+        match &event.event {
+            Event::Payment(payment) => self.payment(at, payment, findings),
+            Event::Settlement(settlement) => self.settlement(at, settlement, findings),
+            Event::System(_)
+            | Event::Identity(_)
+            | Event::Access(_)
+            | Event::Consent(_)
+            | Event::Federation(_)
+            | Event::Merchant(_) => {}
+        }
+        if let Some(journal) = event.event.journal() {
+            self.book(at, journal, findings);
+        }
+    }
+
+    /// What only shows at the end.
+    pub fn finish(&self, findings: &mut Findings) {
+        let mut sums: BTreeMap<Currency, Option<i128>> = BTreeMap::new();
+        for ((_, currency), balance) in &self.balances {
+            let sum = sums.entry(*currency).or_insert(Some(0));
+            *sum = sum.and_then(|sum| sum.checked_add(*balance));
+        }
+        for (currency, sum) in sums {
+            if sum != Some(0) {
+                findings.add(None, "books", format!("the balances in {currency} do not sum to zero"));
+            }
+        }
+        if !self.lines.is_empty() {
+            findings.add(None, "settlement", "lines of a record that was never completed");
+        }
+    }
+
+    fn payment(&mut self, at: Position, event: &PaymentEvent, findings: &mut Findings) {
+        match event {
+            PaymentEvent::Initiated(reference, Initiated { money, .. }) => {
+                if reference.position() != at {
+                    findings.add(Some(at), "payments", format!("{reference} does not belong to this position"));
+                }
+                if self.open.insert(*reference, *money).is_some() {
+                    findings.add(Some(at), "payments", format!("{reference} begins twice"));
+                }
+            }
+            PaymentEvent::Accepted(reference, body) => {
+                if let Some(money) = self.end(at, *reference, findings) {
+                    check_amount(at, *reference, money, &body.journal, findings);
+                }
+            }
+            PaymentEvent::Rejected(reference, _) | PaymentEvent::Expired(reference, _) => {
+                self.end(at, *reference, findings);
+            }
+            PaymentEvent::WalletProvisioned(..) => {}
+        }
+    }
+
+    fn end(&mut self, at: Position, reference: Reference, findings: &mut Findings) -> Option<Money> {
+        let money = self.open.remove(&reference);
+        if money.is_none() {
+            findings.add(Some(at), "payments", format!("{reference} is not open: it ended before or never began"));
+        }
+        money
+    }
+
+    fn book(&mut self, at: Position, journal: &Journal, findings: &mut Findings) {
+        for posting in journal.postings() {
+            let minor = posting.money.amount.minor();
+            let change = if posting.side == Side::Credit { minor } else { -minor };
+            let key = (posting.account.clone(), posting.money.currency);
+            let balance = self.balances.entry(key).or_default();
+            match balance.checked_add(change) {
+                Some(sum) => *balance = sum,
+                None => findings.add(Some(at), "books", "a balance leaves its range"),
+            }
+        }
+    }
+
+    fn settlement(&mut self, at: Position, event: &SettlementEvent, findings: &mut Findings) {
+        match event {
+            SettlementEvent::Lines(id, body) => {
+                self.lines.entry(*id).or_default().extend(body.lines.iter().cloned());
+            }
+            SettlementEvent::Completed(id, body) => {
+                let lines = self.lines.remove(id).unwrap_or_default();
+                if !adds_up(&lines, body) {
+                    findings.add(Some(at), "settlement", "the lines do not add up to the totals of the record");
+                }
+            }
+            SettlementEvent::Failed(..) => {}
+        }
+    }
+}
+
+fn check_amount(at: Position, reference: Reference, money: Money, journal: &Journal, findings: &mut Findings) {
+    let debits: i128 = journal
+        .postings()
+        .iter()
+        .filter(|posting| posting.side == Side::Debit && posting.money.currency == money.currency)
+        .fold(0, |sum, posting| posting.money.amount.minor().saturating_add(sum));
+    if debits != money.amount.minor() {
+        findings.add(Some(at), "payments", format!("{reference} books another amount than it was made for"));
+    }
+}
+
+fn adds_up(lines: &[Line], body: &Completed) -> bool {
+    let sum = |part: fn(&Line) -> i128| lines.iter().try_fold(0_i128, |sum, line| sum.checked_add(part(line)));
+    let debited = sum(|line| line.total_debited.minor());
+    let credited = sum(|line| line.total_credited.minor());
+    let chained = lines.iter().all(|line| {
+        let net = line.total_credited.minus(line.total_debited).and_then(|net| line.opening_balance.plus(net));
+        net == Ok(line.closing_balance)
+    });
+    debited == credited
+        && debited == Some(body.total_debited.minor())
+        && credited == Some(body.total_credited.minor())
+        && lines.len() as u64 == body.application_count
+        && chained
+}

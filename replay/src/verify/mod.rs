@@ -1,0 +1,220 @@
+//! Checks the log itself, from nothing but its rows.
+//!
+//! | check | what must hold |
+//! |---|---|
+//! | `positions` | positions run from 1 without gaps, and each event carries the position of its row |
+//! | `chain` | each chain hash follows from the one before and the event's bytes |
+//! | `records` | each row is an event in the one canonical form |
+//! | `journals` | the postings of each event balance per currency |
+//! | `time` | recorded instants never go back |
+//! | `payments` | each payment ends at most once, after it began, and books exactly its amount |
+//! | `books` | all balances together are zero per currency |
+//! | `settlement` | each record's lines add up to its totals, and its nets to zero |
+//! | `head` | a saved head names the same event, hash and root, and was signed by this ledger |
+//!
+//! Budget: one pass, two portions of rows in memory, and one entry per open payment and per account.
+
+mod chain;
+mod content;
+
+use std::sync::Arc;
+
+use flexledger_domain::Position;
+use flexledger_eventstore::{EventStore, Hash, Record, StoreError, record};
+use serde::Serialize;
+
+use crate::head::{SavedHead, ledger};
+use crate::merkle::Tree;
+use crate::note;
+use crate::scan::Scan;
+use chain::Chain;
+use content::Content;
+
+/// Violations that are listed; the rest is counted in the last one.
+pub const VIOLATIONS_MAX: usize = 1000;
+
+/// The names of all checks, in the order of the report.
+const CHECKS: [&str; 8] = ["positions", "chain", "records", "journals", "time", "payments", "books", "settlement"];
+
+/// What is checked besides the log alone.
+#[derive(Default)]
+pub struct Verify<'a> {
+    /// A head that was saved before.
+    pub saved: Option<SavedHead>,
+    /// The seed of the key that signs this ledger's heads; `None` when its signatures cannot be checked.
+    pub seed: Option<[u8; 32]>,
+    /// Called now and then with the events checked so far and all events.
+    pub progress: Option<&'a mut (dyn FnMut(u64, u64) + Send)>,
+}
+
+/// What was found (`operations.md` 4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Whether there is no violation.
+    pub ok: bool,
+    /// The newest position.
+    pub position: u64,
+    /// The chain hash there.
+    pub hash: String,
+    /// The Merkle root over all events.
+    pub root: String,
+    /// Each check and whether it holds.
+    pub checks: Vec<Check>,
+    /// What is wrong, in order of position.
+    pub violations: Vec<Violation>,
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it holds everywhere.
+    pub ok: bool,
+}
+
+/// Something that must not be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// Where; `None` when it is no single event.
+    pub position: Option<u64>,
+    /// Which check failed.
+    pub check: &'static str,
+    /// What was found. Never holds text from an event.
+    pub message: String,
+}
+
+/// Violations as they are found.
+#[derive(Default)]
+pub(crate) struct Findings {
+    listed: Vec<Violation>,
+    unlisted: u64,
+    failed: Vec<&'static str>,
+}
+
+impl Findings {
+    pub(crate) fn add(&mut self, position: Option<Position>, check: &'static str, message: impl Into<String>) {
+        if !self.failed.contains(&check) {
+            self.failed.push(check);
+        }
+        if self.listed.len() < VIOLATIONS_MAX {
+            let position = position.map(Position::number);
+            self.listed.push(Violation { position, check, message: message.into() });
+        } else {
+            self.unlisted += 1;
+        }
+    }
+}
+
+/// Checks the whole log, up to where it ends when this is called.
+///
+/// # Errors
+/// [`StoreError`] when rows cannot be read at all. Rows that are no events are violations.
+pub async fn verify(store: &Arc<dyn EventStore>, mut options: Verify<'_>) -> Result<Report, StoreError> {
+    let end = store.head().await?;
+    let mut pass = Pass::new(options.saved.as_ref());
+    let mut scan = Scan::new(store.clone(), Position::START, end.position);
+    while let Some(records) = scan.portion().await? {
+        for stored in &records {
+            pass.take(stored);
+        }
+        if let (Some(progress), Some(last)) = (&mut options.progress, records.last()) {
+            progress(last.position.number(), end.position.number());
+        }
+    }
+    pass.content.finish(&mut pass.findings);
+    if let Some(saved) = &options.saved {
+        pass.check_saved(saved, options.seed.as_ref(), store.as_ref()).await?;
+    }
+    Ok(pass.report(options.saved.is_some()))
+}
+
+/// One pass over the log.
+struct Pass {
+    chain: Chain,
+    tree: Tree,
+    content: Content,
+    findings: Findings,
+    /// What the log says at the position of a saved head.
+    wanted: Option<Position>,
+    there: Option<(Hash, Hash)>,
+}
+
+impl Pass {
+    fn new(saved: Option<&SavedHead>) -> Self {
+        let wanted = saved.map(|saved| saved.position);
+        let tree = Tree::default();
+        let there = (wanted == Some(Position::START)).then(|| (Hash::default(), tree.root()));
+        Pass { chain: Chain::default(), tree, content: Content::default(), findings: Findings::default(), wanted, there }
+    }
+
+    fn take(&mut self, stored: &Record) {
+        let leaf = self.chain.take(stored, &mut self.findings);
+        self.tree.push(leaf);
+        if Some(stored.position) == self.wanted {
+            self.there = Some((self.chain.computed(), self.tree.root()));
+        }
+        match record::decode(&stored.bytes) {
+            Ok(event) if event.position != stored.position => {
+                let message = format!("the row holds the event of position {}", event.position);
+                self.findings.add(Some(stored.position), "positions", message);
+            }
+            Ok(event) => self.content.take(&event, &mut self.findings),
+            Err(record::RecordError::Journal(error)) => {
+                self.findings.add(Some(stored.position), "journals", error.to_string());
+            }
+            // Not the error's own text: it may quote the payload.
+            Err(_) => self.findings.add(Some(stored.position), "records", "the row is no event in canonical form"),
+        }
+    }
+
+    async fn check_saved(
+        &mut self,
+        saved: &SavedHead,
+        seed: Option<&[u8; 32]>,
+        store: &dyn EventStore,
+    ) -> Result<(), StoreError> {
+        let at = Some(saved.position);
+        match self.there {
+            None => self.findings.add(at, "head", "the log ends before the saved head: its tail was cut off"),
+            Some((hash, root)) => {
+                if saved.hash.is_some_and(|saved| saved != hash) {
+                    self.findings.add(at, "head", "the chain hash differs from the saved head: history was rewritten");
+                }
+                if saved.root != root {
+                    self.findings.add(at, "head", "the Merkle root differs from the saved head: history was rewritten");
+                }
+            }
+        }
+        if let Some(note) = &saved.note {
+            let ours = ledger(store).await?.map(note::origin);
+            if ours.as_deref() != Some(note.origin.as_str()) {
+                self.findings.add(at, "head", "the saved head names another ledger");
+            } else if seed.is_some_and(|seed| !note.signed_by(seed)) {
+                self.findings.add(at, "head", "the signature of the saved head is not that of this ledger's key");
+            }
+        }
+        Ok(())
+    }
+
+    fn report(self, with_head: bool) -> Report {
+        let Findings { listed: mut violations, unlisted, failed } = self.findings;
+        violations.sort_by_key(|violation| violation.position.unwrap_or(u64::MAX));
+        if unlisted > 0 {
+            let message = format!("{unlisted} more violations are not listed");
+            violations.push(Violation { position: None, check: "records", message });
+        }
+        let names = CHECKS.into_iter().chain(with_head.then_some("head"));
+        Report {
+            ok: failed.is_empty(),
+            position: self.chain.position().number(),
+            hash: self.chain.stored().to_string(),
+            root: self.tree.root().to_string(),
+            checks: names.map(|name| Check { name, ok: !failed.contains(&name) }).collect(),
+            violations,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

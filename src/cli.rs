@@ -1,0 +1,182 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Flags;
+
+/// An event-sourced double-entry ledger.
+#[derive(Debug, Parser)]
+#[command(name = "flexledger", version, about, max_term_width = 110)]
+pub struct Cli {
+    /// Options of every verb.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do; `serve` when nothing is said.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// Options of every verb.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// The data directory [default: ./flexledger-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<String>,
+    /// The configuration file [default: flexledger.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the log lives [default: sqlite:<data>/events.db]
+    #[arg(long, global = true, value_name = "URL")]
+    pub events: Option<String>,
+    /// Where the views live [default: sqlite:<data>/views.db]
+    #[arg(long, global = true, value_name = "URL")]
+    pub views: Option<String>,
+    /// Where HTTP is served, or the running server is [default: 127.0.0.1:8080]
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// One JSON document (or JSON lines) on standard output, nothing else
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+impl Common {
+    /// What stands on the command line, by the names of the settings.
+    pub fn flags(&self) -> Flags {
+        let given = [("data", &self.data), ("events", &self.events), ("views", &self.views), ("listen", &self.listen)];
+        given.into_iter().filter_map(|(name, value)| value.clone().map(|value| (name, value))).collect()
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Serve the API, the operator surface and the clocks
+    Serve,
+    /// Serve a fresh development ledger with a sample world in it, and print what to try
+    Demo,
+    /// Print events, newest last
+    Log(Log),
+    /// Print the signed head of the log
+    Head(Head),
+    /// Check the log: chain, gaps, journals, sums
+    Verify(Verify),
+    /// Call the operator surface of a running server
+    #[command(subcommand)]
+    Operator(Operator),
+    /// Measure, on this machine
+    Bench(Bench),
+}
+
+/// Which events are printed.
+#[derive(Debug, Args)]
+pub struct Log {
+    /// The first position
+    #[arg(long, value_name = "P", default_value_t = 1)]
+    pub from: u64,
+    /// The last position [default: the newest]
+    #[arg(long, value_name = "P")]
+    pub to: Option<u64>,
+    /// Only events of this entity, such as transaction/<reference>
+    #[arg(long, value_name = "E")]
+    pub entity: Option<String>,
+    /// Only events of this kind, such as transaction.accepted
+    #[arg(long, value_name = "K")]
+    pub kind: Option<String>,
+}
+
+/// What of the head is printed.
+#[derive(Debug, Args)]
+pub struct Head {
+    /// Print the key that checks signed heads instead
+    #[arg(long)]
+    pub key: bool,
+}
+
+/// How far is checked.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Also prove that nothing before this saved head was changed or cut off
+    #[arg(long, value_name = "FILE")]
+    pub head: Option<PathBuf>,
+}
+
+/// Calls to a running server.
+#[derive(Debug, Subcommand)]
+pub enum Operator {
+    /// Where the log, the views and the writer stand
+    Status,
+}
+
+/// What is measured, and how much of it.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// What to measure
+    #[arg(value_enum)]
+    pub which: Which,
+    /// Every payment between the same two applications (http)
+    #[arg(long)]
+    pub hot: bool,
+    /// How long each round runs (ceiling, http)
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// How often what is measured and its reference take turns
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=20))]
+    pub rounds: u64,
+    /// Two-step payments (engine, views, restart)
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    pub payments: u64,
+    /// Keep-alive connections (ceiling, http)
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    pub connections: u64,
+    /// Commands in flight (engine)
+    #[arg(long, value_name = "N", default_value_t = 8192, value_parser = clap::value_parser!(u64).range(1..=65536))]
+    pub in_flight: u64,
+}
+
+/// The benches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Which {
+    /// The HTTP stack alone, answering at once: the reference of `http`
+    Ceiling,
+    /// Initiate and accept over HTTP
+    Http,
+    /// Plain file appends with one fdatasync per batch: the reference of `engine`
+    Floor,
+    /// Initiate and accept in process
+    Engine,
+    /// Rebuild of all views
+    Views,
+    /// Start on a long log, with and without a snapshot
+    Restart,
+    /// All of them
+    All,
+}
+
+/// Prints what is wrong with the command line, or the help that was asked for.
+pub fn refuse(error: &clap::Error) -> ExitCode {
+    // Without a terminal to tell there is nothing left to do but the exit status.
+    let _told = error.print();
+    if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn common_options_stand_before_or_behind_the_verb() {
+        let cli = Cli::try_parse_from(["flexledger", "--data", "a", "log", "--events", "sqlite:b", "--json"]);
+        let cli = cli.expect("valid");
+        assert!(cli.common.json);
+        assert_eq!(cli.common.flags(), vec![("data", "a".to_owned()), ("events", "sqlite:b".to_owned())]);
+    }
+}

@@ -1,0 +1,3 @@
+//! The whole program from outside: the real binary, real HTTP on loopback, real files.
+
+

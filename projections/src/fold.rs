@@ -18,6 +18,8 @@ struct Slot {
     folded: Position,
     /// The newest event that was handed over to be written.
     handed: Position,
+    /// The newest event in the rows.
+    written: Position,
     event: Value,
     stopped: Option<String>,
     /// Whether its changes may still be written.
@@ -90,6 +92,11 @@ impl Fold {
         }
     }
 
+    /// What was handed over stands in the rows now, but for the views that were stopped over it.
+    pub fn wrote(&mut self) {
+        self.slots.iter_mut().filter(|slot| slot.sound).for_each(|slot| slot.written = slot.handed);
+    }
+
     /// Stops every view that goes on, for the log itself cannot be followed.
     pub fn stop_all(&mut self, reason: &str) {
         for slot in self.slots.iter_mut().filter(|slot| slot.stopped.is_none()) {
@@ -97,7 +104,7 @@ impl Fold {
         }
     }
 
-    /// Names, positions as handed over, and reasons.
+    /// Names, positions of the rows, and reasons.
     pub fn status(&self) -> Vec<ViewStatus> {
         let status =
             |slot: &Slot| ViewStatus { name: slot.view.name(), position: slot.handed, stopped: slot.stopped.clone() };
@@ -115,7 +122,7 @@ impl Slot {
         let (folded, event) = prepare(writer, view.as_ref()).await?;
         restore(writer, view.as_mut()).await?;
         let changes = Changes::new(view.tables());
-        Ok(Slot { view, changes, folded, handed: folded, event, stopped: None, sound: true })
+        Ok(Slot { view, changes, folded, handed: folded, written: folded, event, stopped: None, sound: true })
     }
 
     fn apply(&mut self, batch: &[Recorded], until: Position) {

@@ -155,6 +155,7 @@ impl Runner {
                 for (view, reason) in stopped {
                     self.fold.stop(view, &reason);
                 }
+                self.fold.wrote();
                 signals.status.send_replace(self.fold.status());
                 Ok(())
             }

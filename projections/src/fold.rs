@@ -107,7 +107,7 @@ impl Fold {
     /// Names, positions of the rows, and reasons.
     pub fn status(&self) -> Vec<ViewStatus> {
         let status =
-            |slot: &Slot| ViewStatus { name: slot.view.name(), position: slot.handed, stopped: slot.stopped.clone() };
+            |slot: &Slot| ViewStatus { name: slot.view.name(), position: slot.written, stopped: slot.stopped.clone() };
         self.slots.iter().map(status).collect()
     }
 

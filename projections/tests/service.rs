@@ -82,8 +82,11 @@ async fn a_view_stops_at_what_it_cannot_apply_and_the_others_go_on() {
         assert!(stopped(&error, "transactions"), "{error}");
         assert!(error.to_string().contains(&format!("position {next}")), "{error}");
         for view in views.status() {
-            let (at, fine) = (view.position, view.stopped.is_none());
-            assert_eq!((at, fine), if fine { (next, true) } else { (next.previous(), false) }, "{}", view.name);
+            match view.name {
+                "transactions" => assert_eq!(view.position, next.previous()),
+                _ if view.stopped.is_some() => assert!(view.position < next, "{}", view.name),
+                _ => assert_eq!(view.position, next, "{}", view.name),
+            }
         }
         let application = views.applications(None).await.expect("not stopped")[0].id;
         assert!(views.wallets(Some(application)).await.is_ok());

@@ -11,6 +11,8 @@ pub mod idaas;
 pub mod jose;
 pub mod operator;
 mod serve;
+#[cfg(test)]
+mod tests;
 
 use axum::Router;
 use axum::extract::Request;

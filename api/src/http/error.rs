@@ -8,7 +8,7 @@ use std::fmt;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use flexledger_commands::Failure;
-use flexledger_domain::{Refusal, identity, payments, settlement};
+use flexledger_domain::{Refusal, access, consent, federation, identity, merchants, payments, settlement};
 
 /// Seconds after which a caller may try again when the service cannot answer now.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
@@ -125,6 +125,8 @@ codes! {
     ConsentOver = "CONF", "4010", CONFLICT, "Consent is no longer pending";
     /// A live link to that target exists. An extension.
     LinkExists = "CONF", "4011", CONFLICT, "A live federation link to this target already exists";
+    /// A payment request that is over already, or shares its reference with another. An extension.
+    RequestConflict = "CONF", "4012", CONFLICT, "Payment request is not open under this reference";
     /// A claim on a disabled tag.
     ClaimDisabledTag = "STATE", "5001", UNPROCESSABLE_ENTITY, "Cannot claim a disabled tag";
     /// A subject of another application.
@@ -143,6 +145,8 @@ codes! {
     Expired = "STATE", "5008", UNPROCESSABLE_ENTITY, "Transaction has expired";
     /// A disabled tag or an inactive application. An extension.
     Unusable = "STATE", "5009", UNPROCESSABLE_ENTITY, "Tag is disabled or its application is inactive";
+    /// A payment request whose time was up. An extension.
+    RequestExpired = "STATE", "5010", UNPROCESSABLE_ENTITY, "Payment request has expired";
     /// Too many calls.
     Throttled = "RATE", "6001", TOO_MANY_REQUESTS, "Rate limit exceeded. Retry later.";
     /// A fault of this side.
@@ -233,6 +237,7 @@ impl From<identity::Refusal> for ApiError {
             R::ExternalIdTaken => Code::ExternalIdTaken,
             R::TagNotFound => Code::TagNotFound,
             R::TagExists => Code::TagTaken,
+            R::NoClaim => Code::NoClaim,
         };
         code.into()
     }
@@ -267,12 +272,62 @@ impl From<settlement::Refusal> for ApiError {
     }
 }
 
+impl From<consent::Refusal> for ApiError {
+    fn from(refusal: consent::Refusal) -> Self {
+        use consent::Refusal as R;
+        let code = match refusal {
+            R::ClaimNotFound => Code::ClaimNotFound,
+            R::ConsentNotFound => Code::ConsentNotFound,
+            R::TagDisabled => Code::ClaimDisabledTag,
+            R::AlreadyActive => Code::ClaimActive,
+            R::AlreadyPending => Code::ClaimPending,
+            R::TokenExpired => Code::ConsentExpired,
+            R::NotPending => Code::ConsentOver,
+            R::NotRevocable => Code::ClaimOver,
+        };
+        code.into()
+    }
+}
+
+impl From<federation::Refusal> for ApiError {
+    fn from(refusal: federation::Refusal) -> Self {
+        use federation::Refusal as R;
+        let code = match refusal {
+            R::SameTag => return ApiError::invalid(refusal.to_string()),
+            R::LinkExists => Code::LinkExists,
+            R::ChallengeNotFound => Code::ChallengeNotFound,
+            R::ChallengeOver => Code::ChallengeOver,
+            R::LinkNotFound => Code::LinkNotFound,
+            R::NotParty => Code::NotLinkParty,
+        };
+        code.into()
+    }
+}
+
+impl From<merchants::Refusal> for ApiError {
+    /// As the payer's application sees it: it calls under `/api` and gets the envelope.
+    fn from(refusal: merchants::Refusal) -> Self {
+        use merchants::Refusal as R;
+        let code = match refusal {
+            R::SameTag => return ApiError::invalid(refusal.to_string()),
+            R::MerchantNotFound | R::RequestNotFound => Code::NotFound,
+            R::MerchantExists | R::ReferenceTaken | R::ReferenceAmbiguous | R::NotPending => Code::RequestConflict,
+            R::Expired => Code::RequestExpired,
+        };
+        ApiError { errors: vec![refusal.to_string()], ..ApiError::new(code) }
+    }
+}
+
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Identity(refusal) => refusal.into(),
             Refusal::Payment(refusal) => refusal.into(),
             Refusal::Settlement(refusal) => refusal.into(),
+            Refusal::Consent(refusal) => refusal.into(),
+            Refusal::Federation(refusal) => refusal.into(),
+            Refusal::Merchant(refusal) => refusal.into(),
+            Refusal::Access(access::Refusal::AuditorNotFound) => Code::NotFound.into(),
         }
     }
 }

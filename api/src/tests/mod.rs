@@ -1,0 +1,9 @@
+//! The router as a client sees it, in process: real engine, real views, the log in memory, a clock that stands still.
+
+mod contract;
+mod flows;
+mod input;
+mod serving;
+mod snapshots;
+mod tenancy;
+mod world;

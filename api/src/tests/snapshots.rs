@@ -1,0 +1,109 @@
+//! The bodies of answers as they are, in `fixtures/api/`: a change of one is a visible diff. Set
+//! `FLEXLEDGER_UPDATE_SNAPSHOTS=1` to write them anew. What differs from run to run is masked.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::world::{Answer, OPERATOR, World};
+
+/// Hides what is random, keeping equal things equal.
+#[derive(Default)]
+struct Mask {
+    seen: HashMap<String, String>,
+}
+
+impl Mask {
+    fn hide(&mut self, text: &str, kind: &str) -> String {
+        let number = self.seen.len() + 1;
+        self.seen.entry(text.to_owned()).or_insert_with(|| format!("<{kind} {number}>")).clone()
+    }
+
+    fn strings(&mut self, value: &mut serde_json::Value, name: &str) {
+        match value {
+            serde_json::Value::String(text) => {
+                let uuid = text.len() == 36 && uuid::Uuid::try_parse(text).is_ok();
+                let secret = ["clientSecret", "webhookSecret", "token", "x", "y", "d", "appPublicKey", "hash"];
+                if uuid {
+                    *text = self.hide(text, "uuid");
+                } else if text.starts_with("TXN-") {
+                    *text = self.hide(text, "reference");
+                } else if secret.contains(&name) {
+                    *text = format!("<{name}>");
+                }
+            }
+            serde_json::Value::Array(items) => items.iter_mut().for_each(|item| self.strings(item, name)),
+            serde_json::Value::Object(members) => members.iter_mut().for_each(|(name, item)| self.strings(item, name)),
+            _ => {}
+        }
+    }
+}
+
+struct Snapshots {
+    mask: Mask,
+    folder: PathBuf,
+}
+
+impl Snapshots {
+    fn check(&mut self, name: &str, answer: &Answer) {
+        let mut value = answer.json.clone();
+        self.mask.strings(&mut value, "");
+        let text = format!("{} {}\n", answer.status, serde_json::to_string_pretty(&value).unwrap());
+        let path = self.folder.join(format!("{name}.snap"));
+        if std::env::var_os("FLEXLEDGER_UPDATE_SNAPSHOTS").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let stored = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(stored, text, "{} differs", path.display());
+    }
+}
+
+#[tokio::test]
+async fn bodies_are_as_they_were() {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/api"));
+    let mut snapshots = Snapshots { mask: Mask::default(), folder };
+    let world = World::new().await;
+    let register = json!({"name": "FirstApp", "appHandle": "firstapp", "metadata": {"env": "test"},
+        "redirectUris": "https://first.example.com/back", "transactionWebhookUrl": "https://first.example.com/hook"});
+    let first = world.post("/api/v1/applications", "", &register).await;
+    snapshots.check("application_registered", &first);
+    let token = world
+        .post("/api/v1/auth/token", "", &json!({"client_id": first.text_of("/data/clientId"), "client_secret": first.text_of("/data/clientSecret")}))
+        .await;
+    snapshots.check("token_issued", &token);
+    snapshots.check(
+        "application",
+        &world.get(&format!("/api/v1/applications/{}", first.text_of("/data/id")), &token.text_of("/data/token")).await,
+    );
+    let (wallet, shop) = world.pair().await;
+    let path = format!("/api/v1/subjects/{}", wallet.subject);
+    snapshots.check("subject", &world.get(&path, &wallet.token).await);
+    snapshots.check("tags", &world.get("/api/v1/tags", &wallet.token).await);
+    snapshots.check("tag_public", &world.get("/api/v1/tags/alice", "").await);
+    let body = json!({"senderTag": "alice", "receiverTag": "bob", "amount": 12.34, "narration": "Tea", "callbackUrl": "https://cb.example.com/x"});
+    let made = world.post("/api/v1/transactions", &wallet.token, &body).await;
+    snapshots.check("transaction_initiated", &made);
+    world.later(5);
+    let at = |what: &str| format!("/api/v1/transactions/{}/{what}", made.text_of("/data/reference"));
+    snapshots.check("transaction_accepted", &world.raw("POST", &at("accept"), &shop.token, &[], "").await);
+    snapshots.check("transaction_over", &world.raw("POST", &at("accept"), &shop.token, &[], "").await);
+    let second = world.pay(&wallet, "5").await;
+    let reject = format!("/api/v1/transactions/{second}/reject");
+    snapshots.check("transaction_rejected", &world.post(&reject, &shop.token, &json!({"reason": "No"})).await);
+    snapshots.check("transactions_sent", &world.get("/api/v1/transactions/sent", &wallet.token).await);
+    snapshots.check("wallet", &world.get("/api/v1/wallet", &wallet.token).await);
+    snapshots.check("wallet_statement", &world.get("/api/v1/wallet/statement", &shop.token).await);
+    snapshots.check(
+        "settlement_run",
+        &world.raw("POST", "/api/v1/settlement/run?date=2026-03-27", &shop.token, &[], "").await,
+    );
+    snapshots.check("settlement_list", &world.get("/api/v1/settlement", &shop.token).await);
+    snapshots.check("invalid", &world.json("POST", "/api/v1/transactions", &wallet.token, "{}").await);
+    snapshots.check("not_found", &world.get("/api/v1/nothing", "").await);
+    snapshots.check("problem", &world.get("/operator/v1/status", "").await);
+    snapshots.check("actuator_health", &world.get("/api/actuator/health", "").await);
+    snapshots.check("actuator_info", &world.get("/api/actuator/info", "").await);
+    let status = world.get("/operator/v1/status", OPERATOR).await;
+    assert_eq!(status.status, 200);
+}

@@ -15,7 +15,7 @@ use crate::federation::FederationEvent;
 use crate::identity::IdentityEvent;
 use crate::ids::{
     ApplicationId, AuditorId, ClaimId, CommandId, EventId, FederationId, IdError, LedgerId, MerchantId, Position, Reference, SettlementId, SubjectId,
-    TagId, WalletId,
+    TagId, WalletId, WebhookId,
 };
 use crate::merchants::{MerchantEvent, RequestNumber};
 use crate::payments::PaymentEvent;
@@ -23,6 +23,7 @@ use crate::personal::Personal;
 use crate::settlement::SettlementEvent;
 use crate::system::SystemEvent;
 use crate::time::Instant;
+use crate::webhooks::WebhookEvent;
 
 /// Why a record is no event.
 #[derive(Debug, thiserror::Error)]
@@ -155,6 +156,8 @@ pub enum Event {
     Payment(PaymentEvent),
     /// To settlement dates.
     Settlement(SettlementEvent),
+    /// To webhook records.
+    Webhook(WebhookEvent),
     /// To claims on tags.
     Consent(ConsentEvent),
     /// To links between tags.
@@ -172,6 +175,7 @@ macro_rules! each_context {
             Event::Identity($event) => $result,
             Event::Payment($event) => $result,
             Event::Settlement($event) => $result,
+            Event::Webhook($event) => $result,
             Event::Consent($event) => $result,
             Event::Federation($event) => $result,
             Event::Merchant($event) => $result,
@@ -194,6 +198,7 @@ from_context! {
     IdentityEvent => Identity,
     PaymentEvent => Payment,
     SettlementEvent => Settlement,
+    WebhookEvent => Webhook,
     ConsentEvent => Consent,
     FederationEvent => Federation,
     MerchantEvent => Merchant,
@@ -259,6 +264,7 @@ impl Event {
             }
             "settlement" => SettlementEvent::read(kind, entity, payload, journal).map(|e| e.map(Event::Settlement)),
             "auditor" => AccessEvent::read(kind, entity, payload, journal).map(|e| e.map(Event::Access)),
+            "webhook" => WebhookEvent::read(kind, entity, payload, journal).map(|e| e.map(Event::Webhook)),
             "claim" => ConsentEvent::read(kind, entity, payload, journal).map(|e| e.map(Event::Consent)),
             "federation" => FederationEvent::read(kind, entity, payload, journal).map(|e| e.map(Event::Federation)),
             "merchant" | "payment_request" => {
@@ -315,6 +321,8 @@ entities! {
     Wallet(WalletId) = "wallet";
     /// A settlement record.
     Settlement(SettlementId) = "settlement";
+    /// A webhook record.
+    Webhook(WebhookId) = "webhook";
     /// A claim.
     Claim(ClaimId) = "claim";
     /// A federated identity.

@@ -13,6 +13,7 @@ use crate::money::MoneyError;
 use crate::payments::{PaymentEvent, Payments};
 use crate::settlement::Settlement;
 use crate::system::{System, SystemEvent};
+use crate::webhooks::Webhooks;
 
 /// The state of one ledger. Its size follows what exists and what is open, not the length of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub struct Ledger {
     pub payments: Payments,
     /// Open settlement batches.
     pub settlement: Settlement,
+    /// Pending deliveries.
+    pub webhooks: Webhooks,
     /// Claims on tags.
     pub consent: Consent,
     /// Links between tags.
@@ -53,6 +56,7 @@ impl Ledger {
             Event::Access(event) => self.access.evolve(event),
             Event::Identity(event) => self.identity.evolve(event, recorded.recorded_at),
             Event::Settlement(event) => self.settlement.evolve(event),
+            Event::Webhook(event) => self.webhooks.evolve(event, recorded.recorded_at),
             Event::Consent(event) => self.consent.evolve(event, recorded.recorded_at),
             Event::Federation(event) => self.federation.evolve(event),
             Event::Merchant(event) => self.merchants.evolve(event, recorded.recorded_at),
@@ -60,6 +64,8 @@ impl Ledger {
                 if let PaymentEvent::Accepted(_, body) = event {
                     self.settlement.book(&body.journal, body.settlement_date, recorded.position, &self.books);
                 }
+                // Before the payment leaves: its record names the sender.
+                self.webhooks.follow(event, recorded, &self.payments);
                 self.payments.evolve(event, recorded.recorded_at);
             }
         }

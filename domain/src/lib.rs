@@ -5,8 +5,8 @@
 //! always gives the same state.
 //!
 //! Contexts, one folder each with the same file names: [`identity`] (who takes part), [`payments`] (tag-to-tag
-//! payments), [`settlement`] (end-of-day netting), [`consent`] (claims on tags), [`federation`] (links between tags),
-//! [`merchants`] (payment requests), and under all of them [`books`] (double entry).
+//! payments), [`webhooks`] (their deliveries), [`settlement`] (end-of-day netting), [`consent`] (claims on tags),
+//! [`federation`] (links between tags), [`merchants`] (payment requests), and under all of them [`books`] (double entry).
 
 pub mod access;
 pub mod books;
@@ -27,6 +27,7 @@ pub mod system;
 pub mod testing;
 pub mod time;
 pub mod token;
+pub mod webhooks;
 
 pub use decision::{Command, Context, Decision, Policy, Refusal};
 pub use event::{Actor, Entity, Event, Idempotency, Recorded};

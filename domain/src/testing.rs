@@ -13,6 +13,7 @@ use crate::payments::{Accept, Expire, InitiateTransfer, Payment, PaymentEvent, R
 use crate::personal::PersonalText;
 use crate::settlement::RunSettlement;
 use crate::time::{Date, Instant, Span};
+use crate::webhooks::{Outcome, Owed, RecordAttempt};
 use uuid::Uuid;
 
 /// Identifiers that count up: the same sequence in every run.
@@ -229,6 +230,7 @@ impl Play {
             87..=91 => self.expire(world),
             92..=94 => self.settle(world),
             95 => world.wait(40_000),
+            96..=97 => self.deliver(world),
             _ => self.switch(world),
         }
     }
@@ -290,6 +292,20 @@ impl Play {
         let open: Vec<Date> = world.ledger.settlement.open_until(world.now.date()).collect();
         for date in open {
             let _always_fine = world.give(&RunSettlement { actor: Actor::System, date });
+        }
+    }
+
+    /// Reports an attempt for some of the webhooks that are owed.
+    fn deliver(&mut self, world: &mut World) {
+        let owed: Vec<Owed> = world.ledger.webhooks.owed_after(Position::START).take(12).cloned().collect();
+        for Owed { id, transaction, direction, delivery, .. } in owed {
+            let outcome = match self.dice.below(5) {
+                0 => continue,
+                1..=2 => Outcome::Failed("HTTP 503".into()),
+                _ => Outcome::Delivered,
+            };
+            let (attempt, at) = (delivery.attempts + 1, world.now);
+            let _always_fine = world.give(&RecordAttempt { webhook: id, transaction, direction, attempt, at, outcome });
         }
     }
 

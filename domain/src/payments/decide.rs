@@ -170,6 +170,12 @@ fn over(
     let mut payment = Payment::initiated(open.reference, &open.initiated(), open.created_at, names.0, names.1);
     payment.status = status;
     payment.updated_at = context.now;
+    for record in &mut payment.webhooks {
+        if let Some(owed) = ledger.webhooks.record(open.reference, record.direction) {
+            record.delivery = owed.delivery.clone();
+            record.updated_at = owed.updated_at;
+        }
+    }
     if let Some(webhook) = webhook {
         payment.owe(webhook, Direction::Sender, status, context.now);
     }

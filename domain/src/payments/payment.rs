@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Initiated, Webhook};
 use crate::event::Recorded;
 use crate::identity::Address;
@@ -57,7 +59,8 @@ pub struct NamedParty {
 }
 
 /// Whom a webhook tells (`idaas.md` 10.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// The receiving application, of the initiation.
     Receiver,
@@ -77,7 +80,7 @@ impl Direction {
 }
 
 /// Where a delivery stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub enum DeliveryStatus {
     /// Owed.
     #[default]
@@ -101,7 +104,7 @@ impl DeliveryStatus {
 }
 
 /// What has become of a delivery so far.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Delivery {
     /// Where it stands.
     pub status: DeliveryStatus,

@@ -16,7 +16,7 @@ use flexledger_commands::reactors::SettlementTime;
 use flexledger_domain::ids::ApplicationId;
 
 pub use place::Place;
-pub use value::duration;
+
 use value::{Value, ValueError};
 
 /// The file that is read when none is named, if it is there.

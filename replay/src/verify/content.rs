@@ -31,12 +31,7 @@ impl Content {
         match &event.event {
             Event::Payment(payment) => self.payment(at, payment, findings),
             Event::Settlement(settlement) => self.settlement(at, settlement, findings),
-            Event::System(_)
-            | Event::Identity(_)
-            | Event::Access(_)
-            | Event::Consent(_)
-            | Event::Federation(_)
-            | Event::Merchant(_) => {}
+            _ => {}
         }
         if let Some(journal) = event.event.journal() {
             self.book(at, journal, findings);

@@ -1,0 +1,64 @@
+//! What the program can be told to do, one file each.
+
+mod demo;
+mod head;
+mod log;
+mod operator;
+mod open;
+mod serve;
+mod server;
+mod shutdown;
+mod token;
+mod verify;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::bench;
+use crate::cli::{Cli, Verb};
+use crate::config::{self, Config};
+use crate::failure::Failure;
+
+pub use server::{Options as ServerOptions, Server};
+
+/// Log lines of verbs that print something themselves, unless the configuration says otherwise.
+const QUIET: &str = "warn";
+
+/// Does what the command line says.
+pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let config = config::load(cli.common.config.as_deref(), environment(), cli.common.flags())?;
+    let verb = cli.verb.unwrap_or(Verb::Serve);
+    let quiet = !matches!(verb, Verb::Serve) && config.log_filter == Config::default().log_filter;
+    start_log(if quiet { QUIET } else { &config.log_filter })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let json = cli.common.json;
+    runtime.block_on(async {
+        match verb {
+            Verb::Serve => serve::run(&config, json).await,
+            Verb::Demo => demo::run(config, cli.common.data.is_some(), json).await,
+            Verb::Log(options) => log::run(&config, &options, json).await,
+            Verb::Head(options) => head::run(&config, &options, json).await,
+            Verb::Verify(options) => verify::run(&config, &options, json).await,
+            Verb::Operator(call) => operator::run(&config, &call, json).await,
+            Verb::Bench(options) => bench::run(&config, &options, json).await,
+        }
+    })
+}
+
+/// The variables whose name and value are text; others cannot be meant for this program.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Log lines go to standard error; standard output belongs to the verb.
+fn start_log(filter: &str) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| Failure::Usage(format!("log.filter: {error}")))?;
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
+    started.map_err(|error| Failure::Usage(format!("log: {error}")))
+}

@@ -1,0 +1,63 @@
+//! Opens what verbs work on: the data directory, the log, the platform keys.
+
+use std::fs::DirBuilder;
+use std::path::Path;
+use std::sync::Arc;
+
+use flexledger_commands::vault::{KEY_FILE, PlatformKeys};
+use flexledger_eventstore::sqlite::{Mode, this_process};
+use flexledger_eventstore::{EventStore, SqliteStore, StoreError};
+
+use crate::config::{Config, Place};
+use crate::failure::Failure;
+
+/// Makes the data directory, for its owner alone, if it is missing.
+pub fn data_directory(path: &Path) -> Result<(), Failure> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|error| {
+        let problem = format!("the data directory {} cannot be made: {error}", path.display());
+        Failure::Store(Failure::hint(problem, "Name another one with --data, or mend its permissions."))
+    })
+}
+
+/// Opens the log for its one writer.
+pub async fn writer(config: &Config) -> Result<SqliteStore, Failure> {
+    let Place::Sqlite(path) = config.events_place();
+    let mode = Mode::Writer { holder: this_process() };
+    SqliteStore::open(&path, mode).await.map_err(|error| refused(config, &error))
+}
+
+/// Opens the log for reading, beside a server or alone.
+pub async fn reader(config: &Config) -> Result<Arc<dyn EventStore>, Failure> {
+    let Place::Sqlite(path) = config.events_place();
+    let store = SqliteStore::open(&path, Mode::Reader).await.map_err(|error| refused(config, &error))?;
+    Ok(Arc::new(store))
+}
+
+/// What to do about a log that cannot be opened.
+fn refused(config: &Config, error: &StoreError) -> Failure {
+    let next = match error {
+        StoreError::Held(_) => "One process writes a log. Stop that one first, or name another --data directory.",
+        StoreError::Unusable(_) => "Name the ledger with --data or --events.",
+        StoreError::Database(_) | StoreError::File(_) => "Check the disk and the permissions of the data directory.",
+    };
+    Failure::Store(Failure::hint(format!("{}: {error}", config.events_place()), next))
+}
+
+/// A log that was open cannot be read.
+pub fn unreadable(error: &StoreError) -> Failure {
+    Failure::Store(Failure::hint(format!("the log cannot be read: {error}"), "Check the disk, then try again."))
+}
+
+/// The platform keys, made when there are none.
+pub fn platform_keys(config: &Config) -> Result<PlatformKeys, Failure> {
+    PlatformKeys::open_or_create(&config.data).map_err(|error| Failure::Store(error.to_string()))
+}
+
+/// The platform keys if there are any: a reader makes none.
+pub fn platform_keys_if_any(config: &Config) -> Result<Option<PlatformKeys>, Failure> {
+    if config.data.join(KEY_FILE).exists() { platform_keys(config).map(Some) } else { Ok(None) }
+}

@@ -1,0 +1,47 @@
+//! `serve`: the server until it is told to end.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use super::server::{Options, Server};
+use super::{shutdown, token};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::output;
+
+/// Serves until SIGINT or SIGTERM.
+pub async fn run(config: &Config, json: bool) -> Result<ExitCode, Failure> {
+    let end = shutdown::requested()?;
+    let starting = Server::start(config, Options::default(), |address| announce(config, address, json));
+    tokio::pin!(end);
+    let server = tokio::select! {
+        started = starting => started?,
+        // Nothing was accepted yet, so nothing has to be finished.
+        () = &mut end => return Ok(ExitCode::SUCCESS),
+    };
+    tracing::info!(address = %server.address(), "serve.ready");
+    end.await;
+    tracing::info!("serve.stopping");
+    server.stop().await;
+    tracing::info!("serve.stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says where the server is.
+pub fn announce(config: &Config, address: SocketAddr, json: bool) -> Result<(), Failure> {
+    let url = format!("http://{address}");
+    let token = token::path(&config.data);
+    if json {
+        return output::document(&serde_json::json!({
+            "listening": address.to_string(),
+            "url": url,
+            "data": config.data.display().to_string(),
+            "operator_token": token.display().to_string(),
+        }));
+    }
+    output::pairs(&[
+        ("listening on", url.clone()),
+        ("data directory", config.data.display().to_string()),
+        ("operator token", token.display().to_string()),
+    ])
+}

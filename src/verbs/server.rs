@@ -1,0 +1,203 @@
+//! The server put together: log, keys, engine, views, clocks, listener. `serve`, `demo` and `bench` start it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flexledger_api::http::auth::Digest;
+use flexledger_api::http::names::Names;
+use flexledger_api::{App, Entrance, Limits, Settings, router, serve};
+use flexledger_commands::reactors::{expire_overdue, settle_daily};
+use flexledger_commands::vault::Vault;
+use flexledger_commands::{Engine, Options as EngineOptions};
+use flexledger_domain::{Policy, Span};
+use flexledger_eventstore::{EventStore, SqliteStore};
+use flexledger_projections::{ViewError, Views};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::{open, token};
+use crate::config::Config;
+use crate::failure::Failure;
+
+/// How long running requests may take once the end was asked for.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long the engine and the views may take to finish and write down what they have.
+const FINISH: Duration = Duration::from_secs(4);
+
+/// How a server is started.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Leaves the clocks out: nothing happens but what callers ask for.
+    pub without_clocks: bool,
+}
+
+/// A server that answers.
+pub struct Server {
+    address: SocketAddr,
+    app: App,
+    store: Arc<SqliteStore>,
+    clocks: Vec<JoinHandle<()>>,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<()>,
+}
+
+/// A listener that answers `/health` while the rest is being opened.
+struct Front {
+    address: SocketAddr,
+    entrance: Entrance,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts a server. `announce` is told the address as soon as `/health` answers; the server is returned once the
+    /// state is loaded and the views have caught up.
+    ///
+    /// # Errors
+    /// [`Failure::Store`] when the log is held, damaged or out of reach; [`Failure::Usage`] when the address is taken.
+    pub async fn start(
+        config: &Config,
+        options: Options,
+        announce: impl FnOnce(SocketAddr) -> Result<(), Failure>,
+    ) -> Result<Server, Failure> {
+        open::data_directory(&config.data)?;
+        // The log first: a second writer is told who holds it, not that the address is taken.
+        let store = Arc::new(open::writer(config).await?);
+        let token = token::open_or_create(&config.data)?;
+        let front = listen(config).await?;
+        announce(front.address)?;
+        let app = assemble(config, &store, &token, front.address).await?;
+        front.entrance.open(router(app.clone()));
+        app.warm_up().await.map_err(|error| views_failed(config, &error))?;
+        let clocks = if options.without_clocks { Vec::new() } else { start_clocks(config, app.engine()) };
+        let Front { address, stop, serving, .. } = front;
+        Ok(Server { address, app, store, clocks, stop: Some(stop), serving })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What handlers share.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Accepts nothing new, finishes what was accepted, and closes the log and the views, all within 10 s.
+    pub async fn stop(mut self) {
+        if let Some(stop) = self.stop.take() {
+            // The listener ends only when it is told, so it is still there to be told.
+            let _told = stop.send(());
+        }
+        if let Err(error) = self.serving.await {
+            tracing::error!(%error, "serve.listener_failed");
+        }
+        self.clocks.iter().for_each(JoinHandle::abort);
+        let finish = async {
+            self.app.engine().stop().await;
+            self.app.views().close().await;
+            self.store.close().await;
+        };
+        if tokio::time::timeout(FINISH, finish).await.is_err() {
+            tracing::warn!("serve.closed_early: what was acknowledged is safe; the next start takes longer");
+        }
+    }
+}
+
+async fn listen(config: &Config) -> Result<Front, Failure> {
+    let refused = |error: std::io::Error| {
+        let problem = format!("cannot listen on {}: {error}", config.listen);
+        Failure::Usage(Failure::hint(problem, "Name another address with --listen, for example 127.0.0.1:0."))
+    };
+    let listener = TcpListener::bind(config.listen).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    let entrance = Entrance::new();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let shutdown = async {
+        // A dropped sender means that starting failed: the end, too.
+        let _asked = stopped.await;
+    };
+    let limits = Limits { grace: GRACE, ..Limits::default() };
+    let serving = tokio::spawn(serve(listener, entrance.clone(), limits, shutdown));
+    Ok(Front { address, entrance, stop, serving })
+}
+
+async fn assemble(
+    config: &Config,
+    store: &Arc<SqliteStore>,
+    token: &str,
+    address: SocketAddr,
+) -> Result<App, Failure> {
+    let keys = open::platform_keys(config)?;
+    let events: Arc<dyn EventStore> = store.clone();
+    let vault = Vault::new(keys, events.clone()).await.map_err(|error| Failure::Store(error.to_string()))?;
+    let vault = Arc::new(vault);
+    let engine = Engine::start(events.clone(), vault.clone(), engine_options(config)).await.map_err(|error| {
+        let next = "Run `flexledger verify` to see whether the log is damaged.";
+        Failure::Store(Failure::hint(error, next))
+    })?;
+    let views = Views::open(&config.views_place().to_string(), &[]).await;
+    let views = views.map_err(|error| views_failed(config, &error))?;
+    views.follow(events, engine.tail().clone()).await.map_err(|error| views_failed(config, &error))?;
+    Ok(App::new(engine, views, vault, settings(config, token, address)))
+}
+
+/// What the engine is told of the configuration.
+pub fn engine_options(config: &Config) -> EngineOptions {
+    EngineOptions {
+        queue: config.queue,
+        snapshot_every: config.snapshot_every,
+        snapshots: Some(config.snapshots()),
+        idempotency_window: span(config.idempotency_window),
+        policy: Policy {
+            acceptance_window: span(config.acceptance_window),
+            consent_ttl: span(config.consent_ttl),
+        },
+        node: flexledger_eventstore::sqlite::this_process(),
+        ..EngineOptions::default()
+    }
+}
+
+fn settings(config: &Config, token: &str, address: SocketAddr) -> Settings {
+    let public_url = config.server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    Settings {
+        names: Names {
+            code_prefix: config.names.code_prefix.as_str().into(),
+            header_stem: config.names.header_stem.as_str().into(),
+            key_path: config.names.key_path.as_str().into(),
+        },
+        public_url: public_url.into(),
+        allow_insecure: config.allow_insecure(),
+        token_ttl: span(config.token_ttl),
+        admin_applications: config.admin_applications.clone(),
+        strict_idempotency: config.idempotency_strict,
+        require_encrypted_requests: config.require_encrypted_requests,
+        operator_token: Some(Digest::of(token.as_bytes())),
+    }
+}
+
+fn start_clocks(config: &Config, engine: &Engine) -> Vec<JoinHandle<()>> {
+    let mut clocks = vec![tokio::spawn(expire_overdue(engine.clone(), config.expiry_sweep))];
+    if let Some(time) = config.settlement_time {
+        clocks.push(tokio::spawn(settle_daily(engine.clone(), time)));
+    }
+    clocks
+}
+
+fn views_failed(config: &Config, error: &ViewError) -> Failure {
+    let place = config.views_place();
+    let next = match error {
+        ViewError::OtherLog { .. } | ViewError::Stopped { .. } | ViewError::Damaged { .. } => {
+            "Stop the server and remove the file of the views; they are made again from the log."
+        }
+        _ => "Name another place with --views, or check the disk.",
+    };
+    Failure::Store(Failure::hint(format!("{place}: {error}"), next))
+}
+
+fn span(duration: Duration) -> Span {
+    Span::from_micros(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
+}

@@ -182,3 +182,21 @@ proptest! {
         }
     }
 }
+
+/// Golden vectors: the root at every position of the golden log. The file never changes.
+#[test]
+fn the_golden_roots_are_the_same() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/log/roots.txt");
+    let log = include_str!("../../../fixtures/log/events.jsonl");
+    let mut compact = Compact::new();
+    let mut text = format!("0 {}\n", compact.root());
+    for line in log.lines() {
+        let record = crate::record::parse_line(line.as_bytes()).unwrap();
+        compact.push(leaf_hash(&record.bytes));
+        text += &format!("{} {}\n", record.position, compact.root());
+    }
+    if std::env::var_os("GOLDEN").is_some() && !path.exists() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use flexledger_domain::access::AccessEvent;
-use flexledger_domain::identity::IdentityEvent;
+use flexledger_domain::identity::{IdentityEvent, PublicKey};
 use flexledger_domain::ids::{ApplicationId, AuditorId, ClientId};
 use flexledger_domain::{Event, Recorded};
 use hashbrown::HashMap;
@@ -24,6 +24,12 @@ pub struct AppInfo {
     pub active: bool,
     /// SHA-256 of its client secret, hex.
     pub secret_hash: String,
+    /// Whether webhooks to it are encrypted.
+    pub encryption_enabled: bool,
+    /// The key that they are encrypted for.
+    pub public_key: PublicKey,
+    /// The secret that they are signed with, sealed with the platform key.
+    pub webhook_secret: String,
 }
 
 /// Everything that a directory holds, for a snapshot.
@@ -105,16 +111,31 @@ impl Directory {
                     handle: body.handle.as_str().into(),
                     active: true,
                     secret_hash: body.secret_hash.clone(),
+                    encryption_enabled: body.encryption_enabled,
+                    public_key: body.public_key.clone(),
+                    webhook_secret: body.webhook_secret.clone(),
                 };
                 self.apps.write().unwrap_or_else(PoisonError::into_inner).put(app);
             }
             IdentityEvent::ApplicationDeactivated(id, _) => {
-                let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
-                if let Some(app) = apps.by_id.get(id).cloned() {
-                    apps.put(AppInfo { active: false, ..(*app).clone() });
-                }
+                self.change(*id, |app| app.active = false);
+            }
+            IdentityEvent::ApplicationKeyRotated(id, body) => {
+                self.change(*id, |app| app.public_key = body.public_key.clone());
+            }
+            IdentityEvent::ApplicationWebhookSecretRotated(id, body) => {
+                self.change(*id, |app| app.webhook_secret.clone_from(&body.webhook_secret));
             }
             _ => {}
+        }
+    }
+
+    fn change(&self, id: ApplicationId, change: impl FnOnce(&mut AppInfo)) {
+        let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(app) = apps.by_id.get(&id) {
+            let mut app = (**app).clone();
+            change(&mut app);
+            apps.put(app);
         }
     }
 

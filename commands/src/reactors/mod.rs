@@ -1,7 +1,9 @@
-//! Clocks that give ordinary commands: the expiry of payments and the end-of-day settlement.
+//! What gives commands by itself: the clocks of expiry and settlement, and the delivery of webhooks.
 
+mod deliveries;
 mod expiry;
 mod settlement;
 
+pub use deliveries::{Courier, Notice, deliver_webhooks};
 pub use expiry::expire_overdue;
 pub use settlement::{SettlementTime, SettlementTimeError, settle_daily};

@@ -9,6 +9,7 @@ mod health;
 pub mod http;
 pub mod idaas;
 pub mod jose;
+mod linger;
 pub mod operator;
 mod serve;
 #[cfg(test)]

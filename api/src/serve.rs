@@ -19,6 +19,7 @@ use tower::Service;
 
 use crate::health;
 use crate::http::edge::{REQUEST_ID, RequestId};
+use crate::linger::Lingering;
 
 /// Bounds of one listener.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +108,7 @@ pub async fn serve(listener: TcpListener, entrance: Entrance, limits: Limits, sh
                 let entrance = entrance.clone();
                 async move { entrance.answer(request, Peer(peer)).await }
             });
-            let connection = builder(&limits).serve_connection(TokioIo::new(stream), service);
+            let connection = builder(&limits).serve_connection(TokioIo::new(Lingering::new(stream)), service);
             if let Err(error) = watched.watch(connection).await {
                 tracing::debug!(%error, "api.connection_failed");
             }
@@ -122,11 +123,13 @@ pub async fn serve(listener: TcpListener, entrance: Entrance, limits: Limits, sh
 
 fn builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
+    // Answers of pipelined requests are not gathered: with that, hyper closes without sending the 431 or 400 of a head
+    // that it cannot take.
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
-        .max_buf_size(limits.head.max(8192))
-        .pipeline_flush(true);
+        .max_header_size(limits.head)
+        .max_buf_size(limits.head.max(8192));
     builder
 }
 

@@ -27,6 +27,8 @@ pub struct World {
     pub router: Router,
     pub clock: Arc<ManualClock>,
     pub store: MemoryStore,
+    /// Holds the views; removed at the end.
+    #[expect(dead_code, reason = "kept for its destructor")]
     pub folder: tempfile::TempDir,
 }
 

@@ -1,25 +1,33 @@
 //! The log: one gap-free, hash-chained sequence of events per ledger.
 //!
 //! [`EventStore`] is the port; [`record`] the format that every adapter stores; [`hash`] the chain. Adapters know
-//! bytes and positions, nothing of what an event means: [`sqlite`] is the default, [`memory`] is for tests. All are
-//! held to the suite in `contract` (feature `contract`).
+//! bytes and positions, nothing of what an event means: [`sqlite`] is the default, [`postgres`] serves several
+//! nodes, [`memory`] is for tests. All are held to the suite in `contract` (feature `contract`).
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod hash;
+#[cfg(feature = "kurrentdb")]
+pub mod kurrent;
+pub mod lease;
 pub mod memory;
 pub mod merkle;
 pub mod note;
 pub mod port;
+pub mod postgres;
 pub mod record;
 #[cfg(any(test, feature = "contract"))]
 pub mod samples;
 pub mod sqlite;
 pub mod tail;
+#[cfg(any(test, feature = "contract"))]
+pub mod testing;
 pub mod verify;
 
 pub use hash::Hash;
+pub use lease::{Candidate, Lease};
 pub use memory::MemoryStore;
 pub use port::{AppendError, Batch, EventStore, Head, Record, StoreError, SubjectKey};
+pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 pub use tail::{Committed, Tail};

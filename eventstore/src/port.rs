@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use flexledger_domain::ids::{Position, SubjectId};
 
 use crate::hash::Hash;
+use crate::lease::{Candidate, Lease};
 
 /// The end of the log: the position of the newest event and the chain hash there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,6 +73,9 @@ pub enum StoreError {
     /// A file could not be used.
     #[error("file: {0}")]
     File(#[from] std::io::Error),
+    /// The database server could not be reached, or answered with an error.
+    #[error("database server: {0}")]
+    Server(String),
 }
 
 /// An append-only log of events without gaps.
@@ -97,6 +101,23 @@ pub trait EventStore: Send + Sync + 'static {
 
     /// Destroys a subject's key so that nothing of it remains in any file. Tells whether there was one.
     async fn destroy_subject_key(&self, subject: SubjectId) -> Result<bool, StoreError>;
+
+    /// Asks for the right to lead, or renews it. Appends are then made in the term that was granted, and refused with
+    /// [`AppendError::Conflict`] once another node has led since. A store that one process holds grants it at once.
+    async fn lead(&self, _: &Candidate) -> Result<Lease, StoreError> {
+        Ok(Lease::Mine { lasts: None })
+    }
+
+    /// Gives the right to lead back, so that another node need not wait.
+    async fn resign(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Waits until the log may have grown, if the store hears of that from outside. A hint: it may come for nothing, or
+    /// not at all, so callers look by themselves now and then.
+    async fn grown(&self) {
+        std::future::pending().await
+    }
 
     /// What is durable how, in one line, for people: `sqlite wal synchronous=full`.
     fn durability(&self) -> String;

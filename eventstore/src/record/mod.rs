@@ -11,6 +11,8 @@ mod decode;
 mod encode;
 mod export;
 #[cfg(test)]
+mod kinds;
+#[cfg(test)]
 mod tests;
 
 pub use decode::decode;

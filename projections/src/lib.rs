@@ -29,7 +29,7 @@ mod write;
 pub use error::ViewError;
 pub use page::{LARGEST_PAGE, Page, Paged, Sort};
 pub use rows::{
-    Ambiguous, ApplicationRow, EntryRow, SettlementEntryRow, SettlementRow, SettlementStatus, SubjectRow, TagRow,
-    ViewStatus, WalletRow, Which,
+    Ambiguous, ApplicationRow, AttemptRow, EntryRow, SettlementEntryRow, SettlementRow, SettlementStatus, SubjectRow,
+    TagRow, ViewStatus, WalletRow, WebhookRow, Which,
 };
 pub use service::Views;

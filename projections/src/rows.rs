@@ -8,6 +8,7 @@ use flexledger_domain::ids::{
     ApplicationId, ClientId, EntryId, SettlementEntryId, SettlementId, SubjectId, TagId, TransactionId, WalletId,
 };
 use flexledger_domain::money::{Amount, Currency};
+use flexledger_domain::payments::{Payment, WebhookRecord};
 use flexledger_domain::personal::Personal;
 use flexledger_domain::{Date, Instant, Position, Reference};
 
@@ -231,6 +232,28 @@ pub enum Which {
     Received(ApplicationId),
     /// Those that wait for the application's acceptance, without those whose time is up at the instant.
     Pending(ApplicationId, Instant),
+}
+
+/// A webhook record with everything around it (`idaas.md` 10.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookRow {
+    /// The record.
+    pub record: WebhookRecord,
+    /// The payment that it tells of, as it stands now.
+    pub payment: Payment,
+    /// Its attempts, the first one first.
+    pub attempts: Vec<AttemptRow>,
+}
+
+/// One attempt to deliver a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptRow {
+    /// Which attempt; the first is 1.
+    pub attempt: u8,
+    /// When it began.
+    pub at: Instant,
+    /// What went wrong; nothing when it was delivered.
+    pub error: Option<Arc<str>>,
 }
 
 /// Where a view stands.

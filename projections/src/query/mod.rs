@@ -7,6 +7,7 @@ mod payments;
 mod settlement;
 mod tags;
 mod wallets;
+mod webhooks;
 
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};

@@ -1,12 +1,13 @@
-//! Payments and their webhook records.
+//! Payments.
 
 use flexledger_domain::Reference;
-use flexledger_domain::ids::{ApplicationId, TransactionId, WebhookId};
+use flexledger_domain::ids::{ApplicationId, TransactionId};
 use flexledger_domain::money::Money;
-use flexledger_domain::payments::{Delivery, DeliveryStatus, Direction, NamedParty, Payment, Status, WebhookRecord};
+use flexledger_domain::payments::{NamedParty, Payment};
 
 use super::cells::Cells;
 use super::order::{By, Properties, order};
+use super::webhooks::{RECORD_COLUMNS, record};
 use crate::database::Row;
 use crate::value::{Value, count};
 use crate::views::status_of;
@@ -14,11 +15,14 @@ use crate::{Page, Paged, ViewError, Views, Which};
 
 const TABLE: &str = "transactions";
 
-/// A payment `t` with its parties.
-const PAYMENT: &str = "SELECT t.position, t.reference_check, t.id, s.application, s.name, t.sender_tag, r.application, \
+/// The columns of a payment.
+pub(super) const PAYMENT_COLUMNS: &str = "t.position, t.reference_check, t.id, s.application, s.name, t.sender_tag, r.application, \
      r.name, t.receiver_tag, t.currency, t.amount, t.status, t.narration, t.reason, t.expires_at, t.created_at, \
-     t.updated_at FROM transactions t JOIN payment_parties s ON s.number = t.sender \
-     JOIN payment_parties r ON r.number = t.receiver";
+     t.updated_at";
+
+/// The parties `s` and `r` of a payment `t`.
+pub(super) const PARTIES: &str =
+    "JOIN payment_parties s ON s.number = t.sender JOIN payment_parties r ON r.number = t.receiver";
 
 /// Recorded time never goes back along the log, so creation is sorted by position.
 const PROPERTIES: Properties = &[
@@ -47,15 +51,19 @@ impl Views {
     /// [`ViewError`] when a view stopped or the database fails.
     pub async fn payment(&self, reference: Reference) -> Result<Option<Payment>, ViewError> {
         self.usable(&["transactions", "webhooks"])?;
-        let at = count(reference.position().number());
-        let sql = format!("{PAYMENT} WHERE t.position = ? AND t.reference_check = ?");
-        let found = self.database.row(&sql, &[at, Value::Int(i64::from(reference.check()))]).await?;
+        let payment = self.payment_at(reference.position().number()).await?;
+        Ok(payment.filter(|payment| payment.reference == reference))
+    }
+
+    /// The payment whose first event stands at `position`, with its webhook records.
+    pub(super) async fn payment_at(&self, position: u64) -> Result<Option<Payment>, ViewError> {
+        let sql = format!("SELECT {PAYMENT_COLUMNS} FROM transactions t {PARTIES} WHERE t.position = ?");
+        let found = self.database.row(&sql, &[count(position)]).await?;
         let Some(mut payment) = found.as_ref().map(payment).transpose()? else { return Ok(None) };
-        let number = reference.position().number().saturating_mul(2);
-        let sql = "SELECT number, id, url, told, status, attempts, last_error, last_attempt_at, delivered_at, created_at, \
-             updated_at FROM webhooks WHERE number IN (?, ?) ORDER BY number";
-        for row in self.database.rows(sql, &[count(number), count(number + 1)]).await? {
-            let record = webhook(&row, &payment)?;
+        let number = position.saturating_mul(2);
+        let sql = format!("SELECT {RECORD_COLUMNS} FROM webhooks w WHERE w.number IN (?, ?) ORDER BY w.number");
+        for row in self.database.rows(&sql, &[count(number), count(number + 1)]).await? {
+            let record = record(&mut Cells::of("webhooks", &row), &payment)?;
             payment.webhooks.push(record);
         }
         Ok(Some(payment))
@@ -78,7 +86,7 @@ impl Views {
         }
         // The page is found in the index first; only its rows are read whole.
         let sql = format!(
-            "{PAYMENT} WHERE t.position IN (SELECT t.position FROM transactions t WHERE {} ORDER BY {order} \
+            "SELECT {PAYMENT_COLUMNS} FROM transactions t {PARTIES} WHERE t.position IN (SELECT t.position FROM transactions t WHERE {} ORDER BY {order} \
              LIMIT ? OFFSET ?) ORDER BY {order}",
             list.condition
         );
@@ -117,14 +125,17 @@ struct List {
     total: u64,
 }
 
-/// Reads [`PAYMENT`].
 fn payment(row: &Row) -> Result<Payment, ViewError> {
+    read_payment(&mut Cells::of(TABLE, row))
+}
+
+/// Reads [`PAYMENT_COLUMNS`].
+pub(super) fn read_payment(cells: &mut Cells<'_>) -> Result<Payment, ViewError> {
     let damaged = |expected| ViewError::Damaged { table: TABLE, expected };
-    let mut cells = Cells::of(TABLE, row);
     let position = cells.position()?;
     let check = u32::try_from(cells.int()?).map_err(|_| damaged("the random part of a reference"))?;
     let id = TransactionId::from_uuid(cells.uuid()?);
-    let (sender, receiver) = (party(&mut cells)?, party(&mut cells)?);
+    let (sender, receiver) = (party(cells)?, party(cells)?);
     let currency = cells.currency()?;
     let money = Money { amount: cells.amount()?, currency };
     let status = status_of(cells.int()?).ok_or_else(|| damaged("a state"))?;
@@ -146,39 +157,4 @@ fn payment(row: &Row) -> Result<Payment, ViewError> {
 
 fn party(cells: &mut Cells<'_>) -> Result<NamedParty, ViewError> {
     Ok(NamedParty { application: ApplicationId::from_uuid(cells.uuid()?), name: cells.text()?, tag: cells.address()? })
-}
-
-fn webhook(row: &Row, payment: &Payment) -> Result<WebhookRecord, ViewError> {
-    let damaged = |expected| ViewError::Damaged { table: "webhooks", expected };
-    let mut cells = Cells::of("webhooks", row);
-    let (direction, target) = match cells.int()? % 2 {
-        0 => (Direction::Receiver, &payment.receiver),
-        _ => (Direction::Sender, &payment.sender),
-    };
-    Ok(WebhookRecord {
-        id: WebhookId::from_uuid(cells.uuid()?),
-        transaction: payment.id,
-        reference: payment.reference,
-        application: target.application,
-        application_name: target.name.clone(),
-        direction,
-        url: cells.text()?,
-        told: Status::from_name(&cells.text()?).ok_or_else(|| damaged("a state"))?,
-        delivery: delivery(&mut cells)?,
-        created_at: cells.instant()?,
-        updated_at: cells.instant()?,
-    })
-}
-
-fn delivery(cells: &mut Cells<'_>) -> Result<Delivery, ViewError> {
-    let damaged = |expected| ViewError::Damaged { table: "webhooks", expected };
-    let name = cells.text()?;
-    let known = [DeliveryStatus::Pending, DeliveryStatus::Delivered, DeliveryStatus::Failed];
-    Ok(Delivery {
-        status: known.into_iter().find(|status| status.name() == &*name).ok_or_else(|| damaged("a delivery state"))?,
-        attempts: u8::try_from(cells.int()?).map_err(|_| damaged("attempts"))?,
-        last_error: cells.optional_text()?,
-        last_attempt_at: cells.optional_int()?.map(flexledger_domain::Instant::from_micros),
-        delivered_at: cells.optional_int()?.map(flexledger_domain::Instant::from_micros),
-    })
 }

@@ -149,22 +149,21 @@ mod tests {
 
     /// Records of a random history, sent elsewhere.
     fn owed(target: u128, number: u64) -> Owed {
-        let template = template();
-        Owed {
-            id: WebhookId::from_uuid(Uuid::from_u128(u128::from(number))),
-            transaction: Reference::new(Position::new(number), 0),
-            application: ApplicationId::from_uuid(Uuid::from_u128(target)),
-            url: format!("https://host-{target}.example.com/a?b").into(),
-            cause: Position::new(number),
-            ..template
-        }
+        let mut owed = template();
+        owed.id = WebhookId::from_uuid(Uuid::from_u128(u128::from(number)));
+        owed.transaction = Reference::new(Position::new(number), 0);
+        owed.application = ApplicationId::from_uuid(Uuid::from_u128(target));
+        owed.url = format!("https://host-{target}.example.com/a?b").into();
+        owed.cause = Position::new(number);
+        owed
     }
 
     fn template() -> Owed {
         let world = World::random(7, 80);
         let webhooks: &Webhooks = &world.ledger.webhooks;
-        let owed = webhooks.owed_after(Position::START).next().cloned().expect("something is owed");
-        Owed { delivery: Delivery::default(), direction: Direction::Receiver, ..owed }
+        let mut owed = webhooks.owed_after(Position::START).next().cloned().expect("something is owed");
+        (owed.delivery, owed.direction) = (Delivery::default(), Direction::Receiver);
+        owed
     }
 
     fn started(schedule: &mut Schedule) -> Vec<Flight> {

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p flexledger-projections --bench fill -- 1000000` (payments; 100,000 by default). The log is in
 //! memory as canonical records, so decoding is part of it; the log's own reading from disk is not.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a measurement")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a measurement")]
 
 use std::collections::VecDeque;
 use std::sync::Arc;

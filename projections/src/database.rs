@@ -35,6 +35,13 @@ pub(crate) struct Writer {
 impl Database {
     /// Opens the database at `url` and makes it if it is missing.
     pub async fn open(url: &str) -> Result<(Database, Writer), ViewError> {
+        let database = Database::prepare(url)?;
+        let writer = database.writer().await?;
+        Ok((database, writer))
+    }
+
+    /// Names the database at `url`. It is opened at the first query.
+    pub fn prepare(url: &str) -> Result<Database, ViewError> {
         if !url.starts_with("sqlite:") {
             return Err(ViewError::Url(url.to_owned()));
         }
@@ -54,12 +61,11 @@ impl Database {
             .clone()
             .pragma("wal_autocheckpoint", "8000")
             .pragma("journal_size_limit", "134217728")
-            .pragma("cache_size", "-131072")
+            .pragma("cache_size", "-65536")
             .pragma("temp_store", "memory");
-        let writer = Writer { connection: writing.connect().await.map_err(ViewError::from)? };
         let reading = options.read_only(true).create_if_missing(false).pragma("cache_size", "-16384");
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(reading);
-        Ok((Database { readers, options: writing }, writer))
+        Ok(Database { readers, options: writing })
     }
 
     /// A fresh writing connection, after the old one failed.
@@ -189,8 +195,8 @@ fn read_cell(row: &SqliteRow, at: usize) -> Result<Value, sqlx::Error> {
     if raw.is_null() {
         return Ok(Value::Null);
     }
-    let kind = raw.type_info().name().to_owned();
-    let value = match kind.as_str() {
+    let kind = raw.type_info().into_owned();
+    let value = match kind.name() {
         "INTEGER" => <i64 as Decode<Sqlite>>::decode(raw).map(Value::Int),
         "TEXT" => <&str as Decode<Sqlite>>::decode(raw).map(Value::from),
         "BLOB" => <&[u8] as Decode<Sqlite>>::decode(raw).and_then(|bytes| Ok(Value::Id(bytes.try_into()?))),

@@ -58,6 +58,9 @@ pub enum ViewError {
     /// The log cannot be read.
     #[error("the log cannot be read for the views: {0}")]
     Log(#[from] StoreError),
+    /// The log has no event where there should be one.
+    #[error("the log has no event after position {0}, though it goes on")]
+    Missing(Position),
     /// A record of the log cannot be decoded.
     #[error("the record at {0} cannot be decoded: {1}")]
     Record(Position, String),

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::database::{Database, Writer};
 use crate::fold::Fold;
 use crate::source::Source;
-use crate::write::{Part, Statements, WriteError, write};
+use crate::write::{Part, Statements, WriteError, checkpoints, write};
 use crate::{ViewError, ViewStatus};
 
 /// How long an event waits to be written when nobody asks for it.
@@ -56,6 +56,17 @@ pub(crate) struct Signals {
     pub status: watch::Sender<Vec<ViewStatus>>,
 }
 
+impl Signals {
+    /// Nobody waits yet.
+    pub fn new(status: Vec<ViewStatus>) -> Self {
+        Signals {
+            wanted: watch::Sender::new(Position::START),
+            stop: watch::Sender::new(false),
+            status: watch::Sender::new(status),
+        }
+    }
+}
+
 /// The hand that writes.
 pub(crate) struct Pen {
     pub database: Database,
@@ -67,11 +78,11 @@ pub(crate) struct Pen {
 pub(crate) struct Runner {
     pub fold: Fold,
     /// `None` while a write is under way, or after one broke off.
-    pub pen: Option<Pen>,
+    pub pen: Option<Box<Pen>>,
 }
 
 /// The pen after a write, and the views that were found not to fit.
-type Written = (Pen, Vec<(usize, String)>);
+type Written = (Box<Pen>, Vec<(usize, String)>);
 
 enum Step {
     Written(Result<Written, tokio::task::JoinError>),
@@ -186,7 +197,7 @@ async fn until_latest(latest: Option<Instant>) {
 
 impl Pen {
     /// Writes until it is done. Parts that do not fit are left out and reported.
-    async fn write(mut self, mut parts: Vec<Part>) -> Written {
+    async fn write(mut self: Box<Self>, mut parts: Vec<Part>) -> Written {
         let mut stopped = Vec::new();
         let mut wait = FIRST_WAIT;
         loop {
@@ -207,17 +218,26 @@ impl Pen {
                     }
                     sleep(wait).await;
                     wait = (wait * 2).min(LONGEST_WAIT);
-                    self.reconnect().await;
+                    self.reconnect(&mut parts).await;
                 }
             }
         }
     }
 
-    /// A fresh connection, for the old one may be in the middle of a transaction.
-    async fn reconnect(&mut self) {
-        match self.database.writer().await {
-            Ok(writer) => std::mem::replace(&mut self.writer, writer).close().await,
-            Err(error) => tracing::debug!(name: "views.reconnect", %error, "no new connection yet"),
+    /// A fresh connection, for the old one may be in the middle of a transaction. What the failed try wrote after all
+    /// is not written again.
+    async fn reconnect(&mut self, parts: &mut Vec<Part>) {
+        let fresh = match self.database.writer().await {
+            Ok(writer) => writer,
+            Err(error) => return tracing::debug!(name: "views.reconnect", %error, "no new connection yet"),
+        };
+        std::mem::replace(&mut self.writer, fresh).close().await;
+        match checkpoints(&mut self.writer).await {
+            Ok(stored) => parts.retain(|part| {
+                let at = stored.iter().find(|(name, _)| &**name == part.checkpoint.name).map(|(_, at)| *at);
+                at.is_none_or(|at| at < part.checkpoint.position)
+            }),
+            Err(error) => tracing::debug!(name: "views.reconnect", %error, "the checkpoints cannot be read yet"),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use flexledger_domain::Position;
 use flexledger_eventstore::{EventStore, Tail};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::database::Database;
@@ -14,7 +14,7 @@ use crate::runner::{Pace, Pen, Runner, Signals, follow};
 use crate::source::{Source, decode_one};
 use crate::value::Value;
 use crate::views::{Make, all};
-use crate::write::Statements;
+use crate::write::{Statements, stored_checkpoint};
 use crate::{ViewError, ViewStatus};
 
 /// How long a reader waits for the views if it does not say (`operations.md` 6).
@@ -47,15 +47,28 @@ impl Views {
         let chosen = choose(which)?;
         let (database, mut writer) = Database::open(url).await?;
         let fold = Fold::open(&mut writer, &chosen).await?;
-        let signals = Signals {
-            wanted: watch::Sender::new(Position::START),
-            stop: watch::Sender::new(false),
-            status: watch::Sender::new(fold.status()),
-        };
+        let signals = Signals::new(fold.status());
         let statements = Statements::new(database.dialect());
-        let pen = Pen { database: database.clone(), writer, statements };
+        let pen = Box::new(Pen { database: database.clone(), writer, statements });
         let work = Work::Idle(Box::new(Runner { fold, pen: Some(pen) }));
         Ok(Views { database, signals: Arc::new(signals), work: Arc::new(Mutex::new(work)) })
+    }
+
+    /// Opens the views at `url` for reading only, beside the program that keeps them: nothing is made or changed. They
+    /// stand where they stood when this was called, for [`Views::status`]; queries see the rows of the moment.
+    ///
+    /// # Errors
+    /// [`ViewError::Url`], [`ViewError::Database`].
+    pub async fn open_read_only(url: &str) -> Result<Views, ViewError> {
+        let database = Database::prepare(url)?;
+        let rows = database.rows("SELECT name, position FROM view_checkpoints", &[]).await?;
+        let stored = rows.iter().map(stored_checkpoint).collect::<Result<Vec<_>, _>>()?;
+        let known = all().iter().filter_map(|(known, _)| {
+            let (_, position) = stored.iter().find(|(name, _)| name.as_ref() == *known)?;
+            Some(ViewStatus { name: known, position: *position, stopped: None })
+        });
+        let signals = Signals::new(known.collect());
+        Ok(Views { database, signals: Arc::new(signals), work: Arc::new(Mutex::new(Work::Over)) })
     }
 
     /// Follows the log from now on, in the background, beginning with what is missing.

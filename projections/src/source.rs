@@ -20,18 +20,20 @@ pub(crate) struct Source {
     until: Position,
     tail: Option<(Arc<Tail>, watch::Receiver<Position>)>,
     reader: Option<mpsc::Receiver<Result<Committed, ViewError>>>,
+    /// Where the last reading of the store began.
+    read_from: Option<Position>,
 }
 
 impl Source {
     /// The events of the store up to `until`.
     pub fn bounded(store: Arc<dyn EventStore>, until: Position) -> Self {
-        Source { store, until, tail: None, reader: None }
+        Source { store, until, tail: None, reader: None, read_from: None }
     }
 
     /// All events, those to come too.
     pub fn following(store: Arc<dyn EventStore>, tail: Arc<Tail>) -> Self {
         let head = tail.subscribe();
-        Source { store, until: Position::MAX, tail: Some((tail, head)), reader: None }
+        Source { store, until: Position::MAX, tail: Some((tail, head)), reader: None, read_from: None }
     }
 
     /// The next events after `after`, waiting for them if need be; the first few may lie before. `None` at the end.
@@ -53,7 +55,7 @@ impl Source {
                 return Ok(None);
             }
             let Some((tail, head)) = &mut self.tail else {
-                self.read(after, self.until);
+                self.read(after, self.until)?;
                 continue;
             };
             let newest = *head.borrow_and_update();
@@ -65,16 +67,20 @@ impl Source {
             }
             match tail.after(after) {
                 Some(batches) if !batches.is_empty() => return Ok(Some(batches)),
-                _ => self.read(after, newest),
+                _ => self.read(after, newest)?,
             }
         }
     }
 
-    /// Starts reading the store in the background.
-    fn read(&mut self, after: Position, until: Position) {
+    /// Starts reading the store in the background. Beginning twice at one place means that nothing is there.
+    fn read(&mut self, after: Position, until: Position) -> Result<(), ViewError> {
+        if self.read_from.replace(after) == Some(after) {
+            return Err(ViewError::Missing(after));
+        }
         let (sender, receiver) = mpsc::channel(AHEAD);
         self.reader = Some(receiver);
         tokio::spawn(read_ahead(self.store.clone(), after, until, sender));
+        Ok(())
     }
 }
 

@@ -101,6 +101,15 @@ impl Dialect {
         }
     }
 
+    /// After an error the whole transaction is taken back, so SQLite need not keep what one statement alone would take
+    /// back: a copy of every page that it touches.
+    fn or_fail(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "OR FAIL ",
+            Dialect::Postgres => "",
+        }
+    }
+
     /// A query written with `?` in this dialect.
     #[must_use]
     pub fn query(self, sql: &str) -> String {
@@ -172,7 +181,7 @@ impl Table {
     /// The statement that adds `rows` rows; with `replace`, a row with the same key is replaced.
     #[must_use]
     pub fn insert(&self, dialect: Dialect, rows: usize, replace: bool) -> String {
-        let mut sql = format!("INSERT INTO {} ({}) VALUES ", self.name, self.names());
+        let mut sql = format!("INSERT {}INTO {} ({}) VALUES ", dialect.or_fail(), self.name, self.names());
         self.values(&mut sql, dialect, rows, &vec![None; self.columns.len()]);
         if replace {
             let _ = write!(sql, " ON CONFLICT ({}) DO UPDATE SET ", self.key());
@@ -188,7 +197,7 @@ impl Table {
     #[must_use]
     pub fn update(&self, dialect: Dialect, rows: usize, mask: u64) -> String {
         let set: Vec<_> = self.columns.iter().enumerate().skip(1).filter(|(at, _)| mask >> at & 1 == 1).collect();
-        let mut sql = format!("UPDATE {} SET ", self.name);
+        let mut sql = format!("UPDATE {}{} SET ", dialect.or_fail(), self.name);
         for (place, (_, column)) in set.iter().enumerate() {
             let comma = if place > 0 { ", " } else { "" };
             let _ = write!(sql, "{comma}{} = v.column{}", column.name, place + 2);

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use flexledger_domain::Position;
 use hashbrown::HashMap;
 
+use crate::ViewError;
 use crate::changes::{Changes, Op, TableChanges};
-use crate::database::Writer;
+use crate::database::{Row, Writer};
 use crate::table::{Column, Dialect, Kind, Table, column, optional};
-use crate::value::{Value, position};
+use crate::value::{Key, Value, position};
 
 /// Rows per statement. A row has at most 64 cells, so no statement passes SQLite's 32,766 parameters.
 const CHUNKS: [usize; 4] = [128, 32, 8, 1];
@@ -35,6 +36,20 @@ pub(crate) struct Checkpoint {
     pub position: Position,
     /// The id of the event at `position`.
     pub event: Value,
+}
+
+/// The checkpoints as they stand in the database.
+pub(crate) async fn checkpoints(writer: &mut Writer) -> Result<Vec<(Arc<str>, Position)>, ViewError> {
+    let rows = writer.rows("SELECT name, position FROM view_checkpoints", &[]).await?;
+    rows.iter().map(stored_checkpoint).collect()
+}
+
+/// Reads the name and the position of a checkpoint.
+pub(crate) fn stored_checkpoint(row: &Row) -> Result<(Arc<str>, Position), ViewError> {
+    match row.0.as_slice() {
+        [Value::Text(name), Value::Int(at)] if *at >= 0 => Ok((name.clone(), Position::new(at.unsigned_abs()))),
+        _ => Err(ViewError::Damaged { table: CHECKPOINTS.name, expected: "a name and a position" }),
+    }
 }
 
 /// What one view made of a batch.
@@ -124,16 +139,9 @@ async fn write_table(
     view: usize,
     changes: &TableChanges,
 ) -> Result<(), WriteError> {
-    let mut order: Vec<(Op, usize)> = changes.rows.iter().enumerate().map(|(at, row)| (row.op, at)).collect();
-    let rank = |op: Op| match op {
-        Op::Insert => (0, 0),
-        Op::Put => (1, 0),
-        Op::Update(mask) => (2, mask),
-    };
-    order.sort_unstable_by_key(|(op, at)| (rank(*op), changes.rows.get(*at).map(|row| row.key)));
-    for group in order.chunk_by(|(a, _), (b, _)| a == b) {
-        let mut rest = group;
-        while let Some((op, _)) = rest.first().copied() {
+    for (op, rows) in groups(changes) {
+        let mut rest = rows.as_slice();
+        while !rest.is_empty() {
             let size = CHUNKS.into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
             let (chunk, after) = rest.split_at(size);
             write_chunk(writer, statements, view, changes, op, chunk).await?;
@@ -143,17 +151,39 @@ async fn write_table(
     Ok(())
 }
 
+/// The rows by what happens to them, each group in order of the keys.
+fn groups(changes: &TableChanges) -> Vec<(Op, Vec<usize>)> {
+    let mut groups: Vec<(Op, Vec<(Key, usize)>)> = Vec::new();
+    for (at, row) in changes.rows.iter().enumerate() {
+        match groups.iter_mut().find(|(op, _)| *op == row.op) {
+            Some((_, rows)) => rows.push((row.key, at)),
+            None => groups.push((row.op, vec![(row.key, at)])),
+        }
+    }
+    let rank = |op: Op| match op {
+        Op::Insert => (0, 0),
+        Op::Put => (1, 0),
+        Op::Update(mask) => (2, mask),
+    };
+    groups.sort_unstable_by_key(|(op, _)| rank(*op));
+    let places = |(op, mut rows): (Op, Vec<(Key, usize)>)| {
+        rows.sort_unstable();
+        (op, rows.into_iter().map(|(_, at)| at).collect())
+    };
+    groups.into_iter().map(places).collect()
+}
+
 async fn write_chunk(
     writer: &mut Writer,
     statements: &mut Statements,
     view: usize,
     changes: &TableChanges,
     op: Op,
-    chunk: &[(Op, usize)],
+    chunk: &[usize],
 ) -> Result<(), WriteError> {
     let sql = statements.get(changes.table, op, chunk.len());
     let mut cells = Vec::with_capacity(chunk.len() * changes.table.columns.len());
-    for (_, at) in chunk {
+    for at in chunk {
         match op {
             Op::Insert | Op::Put => cells.extend_from_slice(changes.row(*at)),
             Op::Update(mask) => {
@@ -180,8 +210,8 @@ fn is_contradiction(error: &dyn sqlx::error::DatabaseError) -> bool {
     error.is_unique_violation() || error.is_check_violation() || !matches!(error.kind(), sqlx::error::ErrorKind::Other)
 }
 
-fn contradiction(view: usize, changes: &TableChanges, chunk: &[(Op, usize)], what: &str) -> WriteError {
-    let touched = chunk.iter().filter_map(|(_, at)| changes.rows.get(*at)).map(|row| row.touched);
+fn contradiction(view: usize, changes: &TableChanges, chunk: &[usize], what: &str) -> WriteError {
+    let touched = chunk.iter().filter_map(|at| changes.rows.get(*at)).map(|row| row.touched);
     let (first, last) = (touched.clone().min().unwrap_or_default(), touched.max().unwrap_or_default());
     let at = if first == last { format!("position {first}") } else { format!("positions {first} to {last}") };
     let reason = format!("{at}: the rows of table {} do not fit: {what}", changes.table.name);

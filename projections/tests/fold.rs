@@ -1,4 +1,5 @@
 //! The same history gives the same rows: in whichever pieces, live or at once, interrupted or not.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
 
 mod common;
 

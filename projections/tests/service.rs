@@ -1,4 +1,5 @@
 //! Following, waiting, stopping: scenarios.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
 
 mod common;
 
@@ -208,4 +209,42 @@ async fn a_payment_shows_its_webhook_records() {
     // The receiver of the first has no webhook; its sender has. The second is the other way round.
     assert_eq!(views.payment(there.reference).await.expect("a query"), Some(accepted));
     assert_eq!(views.payment(back.reference).await.expect("a query").map(|p| p.webhooks), Some(back.webhooks));
+}
+
+/// Another process reads beside the one that keeps the views.
+#[tokio::test]
+async fn a_second_process_reads_beside_the_first() {
+    let (place, url) = place();
+    assert!(Views::open_read_only(&url).await.is_err(), "nothing is made");
+    let world = World::random(9, 80);
+    let views = Views::open(&url, &[]).await.expect("views");
+    views.fill(&store(&world.history).await, Position::MAX).await.expect("a sound history");
+    let reader = Views::open_read_only(&url).await.expect("they exist");
+    assert_eq!(reader.status(), views.status());
+    assert_eq!(digests(&reader).await, digests(&views).await);
+    assert!(matches!(reader.fill(&store(&world.history).await, Position::MAX).await, Err(ViewError::Busy)));
+    drop(place);
+}
+
+/// The disk, or another process, refuses writes for a while: the views go on once it is over, and nothing is lost.
+#[tokio::test]
+async fn writes_that_fail_are_tried_again() {
+    let world = World::random(10, 120);
+    let (place, url) = place();
+    let views = Views::open(&url, &[]).await.expect("views");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path().join("views.db"));
+    let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.expect("a connection");
+    sqlx::query("CREATE TRIGGER refuse BEFORE INSERT ON wallets BEGIN SELECT RAISE(FAIL, 'full'); END")
+        .execute(&mut other)
+        .await
+        .expect("a trigger");
+    let log = store(&world.history).await;
+    let (filling, remedy) = tokio::join!(views.fill(&log, Position::MAX), async {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        sqlx::query("DROP TRIGGER refuse").execute(&mut other).await
+    });
+    remedy.expect("no trigger");
+    filling.expect("tried again");
+    let (_other, whole) = filled(&world).await;
+    assert_eq!(digests(&views).await, digests(&whole).await);
 }

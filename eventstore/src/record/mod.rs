@@ -42,8 +42,9 @@ pub enum RecordError {
     /// The postings make no journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// Kind, version, entity, payload and postings make no event.
-    #[error(transparent)]
+    /// Kind, version, entity, payload and postings make no event. The text leaves the reason to the source, which may
+    /// quote the payload.
+    #[error("the record is no event that this program knows")]
     Event(#[from] EventError),
     /// The bytes can be read but are not the one canonical spelling of what they say.
     #[error("the record is not in canonical form")]

@@ -117,7 +117,8 @@ fn nothing_is_kept_of_what_is_over() {
 fn foreign_ids_and_long_reasons() {
     let mut paid = paid();
     let owed = paid.owed(Direction::Receiver);
-    let foreign = Owed { id: WebhookId::from_uuid(uuid::Uuid::nil()), ..owed.clone() };
+    let mut foreign = owed.clone();
+    foreign.id = WebhookId::from_uuid(uuid::Uuid::nil());
     assert_eq!(paid.attempt(&foreign, 1, Outcome::Delivered), None);
     paid.attempt(&owed, 1, failed(&"☂".repeat(1000)));
     let error = paid.owed(Direction::Receiver).delivery.last_error.unwrap();

@@ -80,6 +80,7 @@ impl TableChanges {
                 self.index.insert(key, self.rows.len());
                 self.rows.push(RowChange { op: Op::Update(0), key, touched });
                 let end = self.rows.len() * self.table.columns.len();
+                self.cells.push(key.into());
                 self.cells.resize(end, Value::Keep);
                 self.rows.len() - 1
             }
@@ -154,5 +155,51 @@ impl Changes {
         if let Some(changes) = self.tables.get_mut(table) {
             changes.update(key, at, cells);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{Kind, column};
+
+    static TABLE: Table = Table {
+        name: "t",
+        columns: &[column("n", Kind::Int), column("a", Kind::Int), column("b", Kind::Int)],
+        indexes: &[],
+    };
+    static TABLES: &[&Table] = &[&TABLE];
+
+    fn row(cells: [i64; 3]) -> [Value; 3] {
+        cells.map(Value::Int)
+    }
+
+    fn ops(changes: &Changes) -> Vec<(Op, Vec<Value>)> {
+        let table = &changes.tables[0];
+        table.rows.iter().enumerate().map(|(at, change)| (change.op, table.row(at).to_vec())).collect()
+    }
+
+    #[test]
+    fn only_the_last_state_of_a_row_is_kept() {
+        let mut changes = Changes::new(TABLES);
+        changes.insert(0, row([1, 10, 20]));
+        changes.update(0, Key::Int(1), [(2, Value::Int(21))]);
+        changes.update(0, Key::Int(2), [(1, Value::Int(5))]);
+        changes.update(0, Key::Int(2), [(1, Value::Int(6))]);
+        changes.update(0, Key::Int(3), [(1, Value::Int(7))]);
+        changes.put(0, row([3, 8, 9]));
+        let updated = vec![Value::Int(2), Value::Int(6), Value::Keep];
+        let expected =
+            [(Op::Insert, row([1, 10, 21]).to_vec()), (Op::Update(0b10), updated), (Op::Put, row([3, 8, 9]).to_vec())];
+        assert_eq!(ops(&changes), expected);
+    }
+
+    /// It must reach the database twice, to be refused there.
+    #[test]
+    fn a_row_inserted_twice_is_not_hidden() {
+        let mut changes = Changes::new(TABLES);
+        changes.insert(0, row([1, 1, 1]));
+        changes.insert(0, row([1, 2, 2]));
+        assert_eq!(ops(&changes).len(), 2);
     }
 }

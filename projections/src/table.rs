@@ -239,3 +239,55 @@ impl Table {
         sql
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static TABLE: Table = Table {
+        name: "t",
+        columns: &[column("id", Kind::Id), column("n", Kind::Int), optional("a", Kind::Amount)],
+        indexes: &[Index { name: "t_n", columns: &["n"], unique: false, filter: Some("n > 0") }],
+    };
+
+    #[test]
+    fn one_description_makes_the_tables_of_both_dialects() {
+        assert_eq!(
+            TABLE.create(Dialect::Sqlite),
+            [
+                "CREATE TABLE IF NOT EXISTS t (id BLOB PRIMARY KEY NOT NULL, n INTEGER NOT NULL, a TEXT) WITHOUT ROWID",
+                "CREATE INDEX IF NOT EXISTS t_n ON t (n) WHERE n > 0",
+            ]
+        );
+        assert_eq!(
+            TABLE.create(Dialect::Postgres),
+            [
+                "CREATE TABLE IF NOT EXISTS t (id BYTEA PRIMARY KEY NOT NULL, n BIGINT NOT NULL, a TEXT)",
+                "CREATE INDEX IF NOT EXISTS t_n ON t (n, id) WHERE n > 0",
+            ]
+        );
+    }
+
+    #[test]
+    fn bulk_statements() {
+        assert_eq!(TABLE.insert(Dialect::Sqlite, 2, false), "INSERT OR FAIL INTO t (id, n, a) VALUES (?,?,?),(?,?,?)");
+        assert_eq!(
+            TABLE.insert(Dialect::Postgres, 1, true),
+            "INSERT INTO t (id, n, a) VALUES ($1,$2,$3) ON CONFLICT (id) DO UPDATE SET n = excluded.n, a = excluded.a"
+        );
+        assert_eq!(
+            TABLE.update(Dialect::Sqlite, 2, 0b100),
+            "UPDATE OR FAIL t SET a = v.column2 FROM (VALUES (?,?),(?,?)) AS v WHERE t.id = v.column1"
+        );
+        assert_eq!(
+            TABLE.update(Dialect::Postgres, 1, 0b110),
+            "UPDATE t SET n = v.column2, a = v.column3 FROM (VALUES ($1::BYTEA,$2::BIGINT,$3::TEXT)) AS v \
+             WHERE t.id = v.column1"
+        );
+        assert_eq!(
+            TABLE.page(Some("n > 0"), true),
+            "SELECT id, n, a FROM t WHERE n > 0 AND id > ? ORDER BY id LIMIT ?"
+        );
+        assert_eq!(Dialect::Postgres.query("a = ? AND b = ?"), "a = $1 AND b = $2");
+    }
+}

@@ -5,6 +5,7 @@
 //! [`operator`] (running it). [`router`] joins them; [`serve`] puts them on a listener.
 
 mod app;
+pub mod courier;
 mod health;
 pub mod http;
 pub mod idaas;

@@ -8,6 +8,7 @@ mod subjects;
 mod tags;
 mod transactions;
 mod wallet;
+mod webhooks;
 
 use axum::Router;
 use flexledger_domain::money::Currency;
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> Router<App> {
         .merge(tags::routes())
         .merge(transactions::routes())
         .merge(wallet::routes())
+        .merge(webhooks::routes())
 }
 
 /// Three capital letters.

@@ -2,7 +2,7 @@
 
 use flexledger_domain::books::Side;
 use flexledger_domain::ids::ApplicationId;
-use flexledger_domain::payments::{Payment, WebhookRecord};
+use flexledger_domain::payments::{Payment, Status, WebhookRecord};
 use flexledger_projections::{
     ApplicationRow, EntryRow, SettlementEntryRow, SettlementRow, SubjectRow, TagRow, WalletRow,
 };
@@ -163,28 +163,31 @@ pub fn payment(app: &App, w: &mut Writer, payment: &Payment, webhooks: bool) {
 
 /// The record of a webhook.
 pub fn webhook(w: &mut Writer, record: &WebhookRecord) {
-    w.object(|w| {
-        w.uuid("id", record.id.uuid());
-        w.uuid("transactionId", record.transaction.uuid());
-        w.display("transactionReference", record.reference);
-        w.uuid("applicationId", record.application.uuid());
-        w.text("applicationName", &record.application_name);
-        w.text("direction", record.direction.name());
-        w.text("targetUrl", &record.url);
-        w.text("eventType", event_type(record));
-        w.text("status", record.delivery.status.name());
-        w.count("attempts", record.delivery.attempts);
-        w.text_if("lastError", record.delivery.last_error.as_deref());
-        w.instant_if("lastAttemptAt", record.delivery.last_attempt_at);
-        w.instant_if("deliveredAt", record.delivery.delivered_at);
-        w.instant("createdAt", record.created_at);
-        w.instant("updatedAt", record.updated_at);
-    });
+    w.object(|w| webhook_members(w, record));
 }
 
-fn event_type(record: &WebhookRecord) -> &'static str {
-    use flexledger_domain::payments::Status;
-    match record.told {
+/// The members of the record of a webhook.
+pub fn webhook_members(w: &mut Writer, record: &WebhookRecord) {
+    w.uuid("id", record.id.uuid());
+    w.uuid("transactionId", record.transaction.uuid());
+    w.display("transactionReference", record.reference);
+    w.uuid("applicationId", record.application.uuid());
+    w.text("applicationName", &record.application_name);
+    w.text("direction", record.direction.name());
+    w.text("targetUrl", &record.url);
+    w.text("eventType", event_name(record.told));
+    w.text("status", record.delivery.status.name());
+    w.count("attempts", record.delivery.attempts);
+    w.text_if("lastError", record.delivery.last_error.as_deref());
+    w.instant_if("lastAttemptAt", record.delivery.last_attempt_at);
+    w.instant_if("deliveredAt", record.delivery.delivered_at);
+    w.instant("createdAt", record.created_at);
+    w.instant("updatedAt", record.updated_at);
+}
+
+/// What a webhook that tells of a state is called.
+pub fn event_name(told: Status) -> &'static str {
+    match told {
         Status::AwaitingAcceptance => "TRANSACTION_INITIATED",
         Status::Completed => "TRANSACTION_COMPLETED",
         Status::Rejected => "TRANSACTION_REJECTED",

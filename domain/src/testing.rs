@@ -326,3 +326,18 @@ impl Play {
 pub fn booked(history: &[Recorded]) -> usize {
     history.iter().filter(|r| matches!(r.event, Event::Payment(PaymentEvent::Accepted(..)))).count()
 }
+
+/// Whether every event of a history is written with sorted keys and reads back as it was.
+#[must_use]
+pub fn reads_back(history: &[Recorded]) -> bool {
+    let again = |event: &Event| -> Option<bool> {
+        let mut payload = Vec::new();
+        event.write_payload(&mut payload).ok()?;
+        let payload = std::str::from_utf8(&payload).ok()?;
+        let sorted = serde_json::from_str::<serde_json::Value>(payload).ok()?.to_string();
+        let entity = event.entity().to_string().parse().ok()?;
+        let read = Event::read(event.kind(), Event::VERSION, entity, payload, event.journal().cloned()).ok()?;
+        Some(sorted == payload && read == *event)
+    };
+    history.iter().all(|recorded| again(&recorded.event) == Some(true))
+}

@@ -174,6 +174,7 @@ fn a_tag_goes_to_a_subject_with_an_active_claim() {
     let events = scene.world.history.len();
     assert_eq!(scene.transfer(scene.wallet), Ok(()));
     assert_eq!(scene.world.history.len(), events);
+    assert!(crate::testing::reads_back(&scene.world.history));
 }
 
 #[test]
@@ -235,5 +236,6 @@ proptest! {
             again.evolve(recorded).unwrap();
         }
         prop_assert_eq!(again, scene.world.ledger);
+        prop_assert!(crate::testing::reads_back(&scene.world.history));
     }
 }

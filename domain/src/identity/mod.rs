@@ -6,6 +6,8 @@ mod decide;
 mod error;
 mod event;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use address::{Address, AddressError, Handle, Local, TagQuery};
 pub use command::{

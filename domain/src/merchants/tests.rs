@@ -249,5 +249,6 @@ proptest! {
             again.evolve(recorded).unwrap();
         }
         prop_assert_eq!(again, scene.world.ledger);
+        prop_assert!(crate::testing::reads_back(&scene.world.history));
     }
 }

@@ -12,4 +12,4 @@ pub mod transfer;
 pub mod vault;
 
 pub use directory::{AppInfo, Directory};
-pub use engine::{Answer, Done, Engine, Failure, LoadError, Options, SnapshotError, StartError, Status};
+pub use engine::{Answer, Done, Engine, Failure, LoadError, Options, Role, SnapshotError, StartError, Status};

@@ -21,6 +21,8 @@ pub enum Lease {
     /// It leads. Without `lasts` nobody else can; with it, it must ask again before so much time has passed since it
     /// asked.
     Mine {
+        /// Which term this is: it grows whenever the right is given anew, and stays while it is renewed.
+        term: u64,
         /// How long the right lasts, counted from the moment of asking.
         lasts: Option<Duration>,
     },

@@ -105,7 +105,7 @@ pub trait EventStore: Send + Sync + 'static {
     /// Asks for the right to lead, or renews it. Appends are then made in the term that was granted, and refused with
     /// [`AppendError::Conflict`] once another node has led since. A store that one process holds grants it at once.
     async fn lead(&self, _: &Candidate) -> Result<Lease, StoreError> {
-        Ok(Lease::Mine { lasts: None })
+        Ok(Lease::Mine { term: 0, lasts: None })
     }
 
     /// Gives the right to lead back, so that another node need not wait.

@@ -131,6 +131,26 @@ impl Core {
         self.open.waiting.push(job);
     }
 
+    /// Answers a question about durable state, outside any batch.
+    pub fn answer(&mut self, mut job: Box<dyn Job>) {
+        job.run(self);
+        job.finish();
+    }
+
+    /// Takes in durable events that another node decided, up to the head they lead to. Nothing may be open.
+    ///
+    /// # Errors
+    /// The event that does not follow from the state, and why; the state must then be read again.
+    pub fn follow(&mut self, events: &[Recorded], head: Head) -> Result<(), (Position, String)> {
+        for event in events {
+            self.ledger.evolve(event).map_err(|error| (event.position, error.to_string()))?;
+            self.unsaved_keys.extend(self.index.apply(event));
+            self.last = self.last.max(event.recorded_at);
+        }
+        self.head = head;
+        Ok(())
+    }
+
     /// Closes the open batch and begins the next one.
     pub fn seal_batch(&mut self, expected: Position) -> Sealed {
         let open = std::mem::take(&mut self.open);

@@ -16,6 +16,11 @@ pub trait Job: Send {
 
     /// Tells the caller that nothing was done.
     fn fail(self: Box<Self>, failure: Failure);
+
+    /// Whether it changes nothing, so that a follower can answer it.
+    fn only_asks(&self) -> bool {
+        false
+    }
 }
 
 /// What the writer tells the caller of a command.
@@ -88,4 +93,8 @@ impl<T: Send, F: FnOnce(&Ledger) -> T + Send> Job for Question<T, F> {
 
     /// The caller sees its channel closed.
     fn fail(self: Box<Self>, _: Failure) {}
+
+    fn only_asks(&self) -> bool {
+        true
+    }
 }

@@ -32,6 +32,9 @@ pub enum LoadError {
     /// A record is no event, or does not follow from the ones before it.
     #[error("the log is damaged at position {0}: {1}; run `flexledger verify`")]
     Damaged(Position, String),
+    /// The first events of a term could not be made.
+    #[error("the opening of an epoch could not be made")]
+    Opening,
     /// A helper thread ended early.
     #[error("reading the log was interrupted")]
     Interrupted(#[from] JoinError),

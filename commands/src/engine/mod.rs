@@ -1,9 +1,12 @@
 //! The engine: one writer that turns commands into durable events, and what others may see of it.
 
 mod core;
+mod follow;
 mod idempotency;
 mod job;
+mod keeper;
 mod load;
+mod role;
 mod snapshot;
 mod writer;
 
@@ -11,20 +14,25 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use flexledger_domain::ids::{Epoch, Ids, LedgerId};
+use flexledger_domain::ids::Epoch;
 use flexledger_domain::{Command, Instant, Ledger, Policy, Position, Recorded, Refusal, Span};
-use flexledger_eventstore::{EventStore, Head, Tail, record};
+use flexledger_eventstore::{Candidate, EventStore, Head, Tail, record};
 use tokio::sync::{mpsc, oneshot};
 
 use self::core::Core;
 use self::job::{Pending, Question, Reply};
 pub use self::load::LoadError;
+pub use self::role::Role;
+use self::role::Roles;
 pub use self::snapshot::SnapshotError;
 use self::snapshot::Snapshots;
 use self::writer::{Message, Writer};
-use crate::clock::{Clock, RandomIds, SystemClock};
+use crate::clock::{Clock, SystemClock};
 use crate::directory::Directory;
 use crate::vault::Vault;
+
+/// A read on a follower waits at most so long for what was acknowledged before it.
+const SETTLE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// How the engine is set up.
 #[derive(Clone)]
@@ -43,6 +51,8 @@ pub struct Options {
     pub tail_events: usize,
     /// The name of this node in the log.
     pub node: String,
+    /// Where other nodes on the same log reach this one; None when they cannot.
+    pub address: Option<String>,
     /// Where the present comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -57,6 +67,7 @@ impl Default for Options {
             policy: Policy::default(),
             tail_events: 32_768,
             node: "flexledger".to_owned(),
+            address: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -71,9 +82,6 @@ pub enum StartError {
     /// The folder of snapshots cannot be used.
     #[error(transparent)]
     Snapshots(#[from] SnapshotError),
-    /// The first events could not be made.
-    #[error("the log could not be opened for writing")]
-    Opening,
 }
 
 /// Why a command has no outcome.
@@ -114,10 +122,10 @@ pub enum Answer<T> {
 /// What an operator sees of the writer.
 #[derive(Debug, Clone, Copy)]
 pub struct Status {
-    /// Whether commands can be taken.
+    /// Whether commands can be taken: here, or by the leader that this node follows.
     pub writable: bool,
-    /// Whether another writer has taken over for good.
-    pub deposed: bool,
+    /// Whether this node leads.
+    pub leads: bool,
     /// The writer's term.
     pub epoch: Epoch,
     /// Commands waiting.
@@ -139,7 +147,8 @@ struct Shared {
     tail: Arc<Tail>,
     end: RwLock<(Head, Instant, Epoch)>,
     writable: AtomicBool,
-    deposed: AtomicBool,
+    roles: Roles,
+    candidate: Candidate,
 }
 
 impl Shared {
@@ -149,11 +158,6 @@ impl Shared {
 
     fn set_writable(&self, writable: bool) {
         self.writable.store(writable, Ordering::SeqCst);
-    }
-
-    fn set_deposed(&self) {
-        self.deposed.store(true, Ordering::SeqCst);
-        self.set_writable(false);
     }
 }
 
@@ -165,7 +169,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Loads the state, opens a new epoch in the log, and starts the writer.
+    /// Loads the state and starts the writer: it opens a new epoch in the log and leads, or follows the node that does.
     ///
     /// # Errors
     /// [`StartError`] when the log cannot be read, is damaged, or cannot be written.
@@ -184,14 +188,16 @@ impl Engine {
             tail: Arc::new(Tail::new(options.tail_events, Position::START)),
             end: RwLock::new((Head::default(), Instant::MIN, Epoch::default())),
             writable: AtomicBool::new(true),
-            deposed: AtomicBool::new(false),
+            roles: Roles::new(),
+            candidate: Candidate { node: options.node, address: options.address },
         });
         let loaded = load::load(&shared, snapshots.as_mut()).await?;
         tracing::info!(position = loaded.beginning.head.position.number(), read = loaded.read, "engine.loaded");
-        let mut core = Core::new(loaded.beginning, options.clock, vault, options.policy);
-        open_epoch(&mut core, &shared, &options.node).await?;
+        let core = Core::new(loaded.beginning, options.clock, vault, options.policy);
         let (queue, commands) = mpsc::channel(options.queue.max(1));
-        tokio::spawn(Writer::new(core, shared.clone(), commands, snapshots).run());
+        let mut writer = Writer::new(core, shared.clone(), commands, snapshots);
+        writer.begin().await?;
+        tokio::spawn(writer.run());
         Ok(Engine { shared, queue })
     }
 
@@ -298,13 +304,49 @@ impl Engine {
         &self.shared.clock
     }
 
+    /// What this node does for the log, and who leads otherwise.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.shared.roles.get()
+    }
+
+    /// Waits until this node leads; returns at once when it does.
+    pub async fn leading(&self) {
+        let mut role = self.shared.roles.subscribe();
+        // The sender lives as long as this handle.
+        let _leads = role.wait_for(|role| *role == Role::Leading).await;
+    }
+
+    /// Waits until this node has seen everything that was acknowledged before this call, by whatever node; at once
+    /// where this node leads. For reads: what they then find is not older than what a client was told elsewhere.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`] when that takes too long, or the log cannot be read.
+    pub async fn settle(&self) -> Result<(), Failure> {
+        if self.shared.roles.is_sure() {
+            return Ok(());
+        }
+        let reading = async {
+            let end = self.shared.roles.end(&self.shared.store).await.map_err(|error| {
+                tracing::warn!(%error, "engine.end_not_read");
+                Failure::Unavailable
+            })?;
+            let mut head = self.shared.tail.subscribe();
+            if *head.borrow() < end {
+                self.shared.roles.grown.notify_one();
+            }
+            head.wait_for(|head| *head >= end).await.map(|_| ()).map_err(|_| Failure::Unavailable)
+        };
+        tokio::time::timeout(SETTLE, reading).await.unwrap_or(Err(Failure::Unavailable))
+    }
+
     /// What an operator sees of the writer.
     #[must_use]
     pub fn status(&self) -> Status {
         let (head, recorded_at, epoch) = *self.shared.end.read().unwrap_or_else(PoisonError::into_inner);
         Status {
-            writable: self.shared.writable.load(Ordering::SeqCst),
-            deposed: self.shared.deposed.load(Ordering::SeqCst),
+            writable: self.shared.writable.load(Ordering::SeqCst) && self.shared.roles.is_able(),
+            leads: self.shared.roles.leads(),
             epoch,
             queue: self.queue.max_capacity() - self.queue.capacity(),
             head,
@@ -320,18 +362,4 @@ impl Engine {
             let _ended = done.await;
         }
     }
-}
-
-/// Appends the opening of the log, where it is new, and of this writer's term.
-async fn open_epoch(core: &mut Core, shared: &Shared, node: &str) -> Result<(), StartError> {
-    let expected = core.head().position;
-    let fresh = LedgerId::from_uuid(RandomIds::default().uuid());
-    let events = writer::opening(core, node, fresh);
-    core.add_events(events).map_err(|_| StartError::Opening)?;
-    let sealed = core.seal_batch(expected);
-    shared.store.append(expected, sealed.batch).await.map_err(LoadError::from)?;
-    shared.set_head(sealed.head, core.last(), core.ledger().system.epoch);
-    shared.tail.skip_to(expected);
-    shared.tail.publish(sealed.events);
-    Ok(())
 }

@@ -3,7 +3,8 @@
 //! Budget: one append, and so one disk sync, per batch, however many commands it holds. While batch *n* is on its way,
 //! batch *n+1* is decided on the state that *n* leads to. Answers go out only when everything they rest on is durable:
 //! an answer without events waits for the batch that was open when it was decided. If an append fails, nobody waiting is
-//! acknowledged, and the state is read again from the log before anything new is decided.
+//! acknowledged, and the state is read again from the log before anything new is decided. When another node has the
+//! right to lead, the writer steps down and follows (`follow`).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,12 +13,14 @@ use std::time::Duration;
 
 use flexledger_domain::Position;
 use flexledger_domain::ids::LedgerId;
-use flexledger_eventstore::{AppendError, EventStore};
+use flexledger_eventstore::{AppendError, Committed, EventStore, Head, Lease};
 use tokio::sync::{mpsc, oneshot};
 
 use super::core::{Core, Sealed};
 use super::job::Job;
+use super::keeper::Keeper;
 use super::load::{self, LoadError};
+use super::role::Role;
 use super::snapshot::Snapshots;
 use super::{Failure, Shared};
 
@@ -38,41 +41,70 @@ pub enum Message {
 
 /// The writer's task.
 pub struct Writer {
-    core: Core,
-    shared: Arc<Shared>,
-    store: Arc<dyn EventStore>,
-    queue: mpsc::Receiver<Message>,
+    pub(super) core: Core,
+    pub(super) shared: Arc<Shared>,
+    pub(super) store: Arc<dyn EventStore>,
+    pub(super) queue: mpsc::Receiver<Message>,
     snapshots: Option<Snapshots>,
-    durable: Position,
-    stopping: Option<oneshot::Sender<()>>,
+    pub(super) durable: Position,
+    pub(super) stopping: Option<oneshot::Sender<()>>,
+    /// There while this node leads.
+    pub(super) keeper: Option<Keeper>,
 }
 
 /// Why the writer left its loop.
-enum End {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
     Stopped,
     /// The log must be read again.
     Lost,
-    /// Another writer took over.
+    /// Another writer was there: the log must be read again, and followed.
     Deposed,
+    /// This node leads now.
+    Leads,
 }
 
 impl Writer {
     /// A writer for a core whose log is durable up to its head.
     pub fn new(core: Core, shared: Arc<Shared>, queue: mpsc::Receiver<Message>, snapshots: Option<Snapshots>) -> Self {
         let (store, durable) = (shared.store.clone(), core.head().position);
-        Writer { core, shared, store, queue, snapshots, durable, stopping: None }
+        Writer { core, shared, store, queue, snapshots, durable, stopping: None, keeper: None }
     }
 
-    /// Runs until it is stopped or deposed.
+    /// Asks for the right to lead, once; leads or follows from here on.
+    ///
+    /// # Errors
+    /// When the right is had but the log cannot be written.
+    pub async fn begin(&mut self) -> Result<(), LoadError> {
+        let head = self.core.head();
+        self.shared.set_head(head, self.core.last(), self.core.ledger().system.epoch);
+        self.shared.tail.skip_to(head.position);
+        let asked = std::time::Instant::now();
+        match self.store.lead(&self.shared.candidate).await? {
+            Lease::Theirs { leader } => {
+                tracing::info!(leader = leader.node, "engine.follows");
+                self.shared.roles.set(Role::Following(Some(leader)));
+                Ok(())
+            }
+            lease => self.take_over(asked, &lease).await,
+        }
+    }
+
+    /// Runs until it is stopped.
     pub async fn run(mut self) {
         loop {
-            match self.write().await {
+            let end = if self.keeper.is_some() { self.write().await } else { self.follow().await };
+            match end {
                 End::Stopped => break,
+                End::Leads => {}
                 End::Deposed => {
-                    tracing::error!("engine.deposed: another writer has taken over this log");
-                    self.shared.set_deposed();
-                    self.refuse_all().await;
-                    break;
+                    tracing::warn!(
+                        "engine.stepped_down: another node has the right to lead, or this one may not write"
+                    );
+                    self.step_down();
+                    if !self.recover().await {
+                        break;
+                    }
                 }
                 End::Lost => {
                     if !self.recover().await {
@@ -81,14 +113,22 @@ impl Writer {
                 }
             }
         }
-        if let Some(stopped) = self.stopping.take() {
-            if let Some(snapshots) = &mut self.snapshots {
-                snapshots.save_now(&mut self.core, &self.shared.directory).await;
-            }
-            // Let go of the log first: whoever waits may want to open it.
-            drop(self);
-            let _gone = stopped.send(());
+        let led = self.keeper.take().is_some();
+        if led && let Err(error) = self.store.resign().await {
+            tracing::warn!(%error, "engine.not_resigned: the next leader waits until the lease is over");
         }
+        let Some(stopped) = self.stopping.take() else { return };
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.save_now(&mut self.core, &self.shared.directory).await;
+        }
+        // Who waits for the end may want to open the log again.
+        drop(self);
+        let _gone = stopped.send(());
+    }
+
+    fn step_down(&mut self) {
+        self.keeper = None;
+        self.shared.roles.set(Role::Following(None));
     }
 
     async fn write(&mut self) -> End {
@@ -111,6 +151,10 @@ impl Writer {
                         return self.lose(sealed, &error);
                     }
                     self.acknowledge(sealed).await;
+                }
+                () = lost(&mut self.keeper) => {
+                    self.lose_open(flight.take().map(|(_, sealed)| sealed));
+                    return End::Deposed;
                 }
                 count = self.queue.recv_many(&mut taken, TAKE), if room => {
                     if count == 0 {
@@ -135,10 +179,11 @@ impl Writer {
         }
     }
 
-    /// Begins the append; a batch of answers only needs none.
+    /// Begins the append. A batch of answers only needs none, unless another node may lead by now: then they may rest
+    /// on an old state, and an empty append tells.
     fn append(&self, sealed: &mut Sealed) -> Append {
         let batch = std::mem::take(&mut sealed.batch);
-        if batch.records.is_empty() {
+        if batch.records.is_empty() && self.shared.roles.is_sure() {
             return Box::pin(std::future::ready(Ok(())));
         }
         let (store, expected) = (self.store.clone(), sealed.expected);
@@ -146,19 +191,23 @@ impl Writer {
     }
 
     /// The batch is durable: followers first, so that a caller who has its answer can read what it wrote.
-    async fn acknowledge(&mut self, sealed: Sealed) {
-        self.durable = sealed.head.position;
-        if let Some(last) = sealed.events.last() {
-            for recorded in sealed.events.iter() {
-                self.shared.directory.apply(recorded);
-            }
-            self.shared.set_head(sealed.head, last.recorded_at, self.core.ledger().system.epoch);
-            self.shared.tail.publish(sealed.events.clone());
-        }
+    pub(super) async fn acknowledge(&mut self, sealed: Sealed) {
+        self.publish(sealed.events, sealed.head).await;
         sealed.waiting.into_iter().for_each(|job| job.finish());
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.advance(&mut self.core, self.durable, &self.shared.directory).await;
         }
+    }
+
+    /// Shows durable events, up to the head they lead to, to everybody else.
+    pub(super) async fn publish(&mut self, events: Committed, head: Head) {
+        self.durable = head.position;
+        let Some(last) = events.last() else { return };
+        for recorded in events.iter() {
+            self.shared.directory.apply(recorded);
+        }
+        self.shared.set_head(head, last.recorded_at, self.core.ledger().system.epoch);
+        self.shared.tail.publish(events);
     }
 
     fn lose(&mut self, sealed: Sealed, error: &AppendError) -> End {
@@ -201,14 +250,21 @@ impl Writer {
                 }
             }
         }
-        tracing::info!(position = self.durable.number(), "engine.log_writable_again");
+        tracing::info!(position = self.durable.number(), "engine.state_read_again");
         self.shared.set_writable(true);
         true
     }
 
     async fn reload(&mut self) -> Result<(), LoadError> {
-        let head = self.store.head().await?;
-        self.store.append(head.position, flexledger_eventstore::Batch::default()).await?;
+        if self.keeper.is_some() {
+            let head = self.store.head().await?;
+            match self.store.append(head.position, flexledger_eventstore::Batch::default()).await {
+                Ok(()) => {}
+                // It follows from here on.
+                Err(AppendError::Conflict(_)) => self.step_down(),
+                Err(error) => return Err(error.into()),
+            }
+        }
         let loaded = load::load(&self.shared, self.snapshots.as_mut()).await?;
         self.durable = loaded.beginning.head.position;
         let (clock, vault, policy) = (self.shared.clock.clone(), self.shared.vault.clone(), self.shared.policy.clone());
@@ -217,18 +273,6 @@ impl Writer {
         self.core = Core::new(loaded.beginning, clock, vault, policy);
         self.shared.tail.skip_to(self.durable);
         Ok(())
-    }
-
-    async fn refuse_all(&mut self) {
-        while let Some(message) = self.queue.recv().await {
-            match message {
-                Message::Job(job) => job.fail(Failure::Unavailable),
-                Message::Stop(stopped) => {
-                    let _gone = stopped.send(());
-                    return;
-                }
-            }
-        }
     }
 }
 
@@ -240,8 +284,16 @@ async fn landed(flight: &mut Option<(Append, Sealed)>) -> Result<(), AppendError
     }
 }
 
+/// Waits until another node has the right to lead.
+async fn lost(keeper: &mut Option<Keeper>) {
+    match keeper {
+        Some(keeper) => keeper.lost().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// The events that open a log, or a new term on it.
-pub fn opening(core: &Core, node: &str, fresh: LedgerId) -> Vec<flexledger_domain::Event> {
+pub(super) fn opening(core: &Core, node: &str, fresh: LedgerId) -> Vec<flexledger_domain::Event> {
     use flexledger_domain::ids::Epoch;
     use flexledger_domain::system::{EpochOpened, Opened, SystemEvent};
     let system = &core.ledger().system;

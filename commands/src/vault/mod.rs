@@ -148,6 +148,13 @@ impl Vault {
         Ok(true)
     }
 
+    /// Whether a subject's key is here, or the subject was erased.
+    #[must_use]
+    pub fn is_known(&self, subject: SubjectId) -> bool {
+        let subjects = self.read();
+        subjects.is_erased(subject) || subjects.key(subject).is_some()
+    }
+
     fn unseal(&self, stored: &SubjectKey) -> Result<Key, VaultError> {
         let opened = self.platform.sealing_key().open(&subject_label(stored.subject), &stored.sealed);
         opened.and_then(|bytes| Key::from_slice(&bytes)).ok_or(VaultError::WrongPlatformKey)

@@ -37,18 +37,18 @@ pub(super) async fn lead(
     candidate: &Candidate,
 ) -> Result<(Lease, i64), StoreError> {
     let millis = i64::try_from(LASTS.as_millis()).unwrap_or(i64::MAX);
-    let mine = Lease::Mine { lasts: Some(LASTS) };
+    let mine = |term: i64| (Lease::Mine { term: u64::try_from(term).unwrap_or_default(), lasts: Some(LASTS) }, term);
     if term > 0 {
         let renewed = connection.fetch_optional(sqlx::query(RENEW).bind(term).bind(millis)).await?;
         if renewed.is_some() {
-            return Ok((mine, term));
+            return Ok(mine(term));
         }
     }
     let leader = connection.fetch_one(LEADER).await?;
     if leader.try_get::<bool, _>(2)? {
         let take = sqlx::query(TAKE).bind(&candidate.node).bind(&candidate.address).bind(millis);
         if let Some(row) = connection.fetch_optional(take).await? {
-            return Ok((mine, row.try_get(0)?));
+            return Ok(mine(row.try_get(0)?));
         }
     }
     let leader = connection.fetch_one(LEADER).await?;

@@ -1,12 +1,88 @@
 //! The load generator behind every published figure.
+//!
+//! Each bench prints what it measured and the reference of the same run; rounds of the two alternate, so that a machine
+//! that is slower for a while is slower for both. Everything is durable before it is acknowledged.
 
+mod ceiling;
+mod client;
+mod engine;
+mod histogram;
+mod http;
+mod load;
+mod report;
+mod restart;
+mod views;
+mod world;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::cli::Bench;
+use tempfile::TempDir;
+
+use crate::cli::{Bench, Which};
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::verbs::shutdown;
 
-/// Runs one bench.
-pub async fn run(_config: &Config, _options: &Bench, _json: bool) -> Result<ExitCode, Failure> {
-    Err(Failure::Usage("not yet".to_owned()))
+/// Runs one bench, or all, in a folder of its own beside the data directory. The folder is removed at the end.
+pub async fn run(config: &Config, options: &Bench, json: bool) -> Result<ExitCode, Failure> {
+    let end = shutdown::requested()?;
+    let folder = scratch(&config.data)?;
+    tokio::select! {
+        done = measure(folder.path(), options, json) => done.map(|()| ExitCode::SUCCESS),
+        () = end => Err(Failure::Usage("stopped before the end".to_owned())),
+    }
+}
+
+async fn measure(folder: &Path, options: &Bench, json: bool) -> Result<(), Failure> {
+    match options.which {
+        Which::Ceiling => http::ceiling(folder, options).await?.print(json),
+        Which::Http => http::http(folder, options, options.hot).await?.measured.print(json),
+        Which::Floor => engine::floor_alone(folder, options).await?.print(json),
+        Which::Engine => engine::engine(folder, options).await?.measured.print(json),
+        Which::Views => {
+            engine::fill_log(folder, options).await?;
+            views::rebuild(folder).await?.print(json)
+        }
+        Which::Restart => {
+            engine::fill_log(folder, options).await?;
+            views::rebuild(folder).await?;
+            restart::restart(folder).await?.print(json)
+        }
+        Which::All => all(folder, options, json).await,
+    }
+}
+
+async fn all(folder: &Path, options: &Bench, json: bool) -> Result<(), Failure> {
+    let part = |name: &str| -> Result<PathBuf, Failure> {
+        let path = folder.join(name);
+        std::fs::create_dir(&path)?;
+        Ok(path)
+    };
+    let http = http::http(&part("http")?, options, false).await?;
+    http.reference.print(json)?;
+    http.measured.print(json)?;
+    http::http(&part("hot")?, options, true).await?.measured.print(json)?;
+    let long = part("engine")?;
+    let engine = engine::engine(&long, options).await?;
+    engine.reference.print(json)?;
+    engine.measured.print(json)?;
+    views::rebuild(&long).await?.print(json)?;
+    restart::restart(&long).await?.print(json)
+}
+
+/// What was measured, and its reference of the same run.
+pub struct Pair {
+    /// The bench itself.
+    pub measured: report::Document,
+    /// What it is compared with.
+    pub reference: report::Document,
+}
+
+fn scratch(data: &Path) -> Result<TempDir, Failure> {
+    let beside = data.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::Builder::new().prefix("flexledger-bench-").tempdir_in(beside).map_err(|error| {
+        let problem = format!("no folder can be made in {}: {error}", beside.display());
+        Failure::Usage(Failure::hint(problem, "Name a data directory on the disk to be measured with --data."))
+    })
 }

@@ -7,21 +7,19 @@ mod operator;
 mod open;
 mod serve;
 mod server;
-mod shutdown;
+pub mod shutdown;
 mod token;
 mod verify;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
-
-use tracing_subscriber::EnvFilter;
 
 use crate::bench;
 use crate::cli::{Cli, Verb};
 use crate::config::{self, Config};
 use crate::failure::Failure;
+use crate::logging;
 
-pub use server::{Options as ServerOptions, Server};
+pub use server::{Options as ServerOptions, Server, engine_options};
 
 /// Log lines of verbs that print something themselves, unless the configuration says otherwise.
 const QUIET: &str = "warn";
@@ -31,7 +29,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let config = config::load(cli.common.config.as_deref(), environment(), cli.common.flags())?;
     let verb = cli.verb.unwrap_or(Verb::Serve);
     let quiet = !matches!(verb, Verb::Serve) && config.log_filter == Config::default().log_filter;
-    start_log(if quiet { QUIET } else { &config.log_filter })?;
+    let _logging = logging::start(if quiet { QUIET } else { &config.log_filter })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let json = cli.common.json;
     runtime.block_on(async {
@@ -50,15 +48,4 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
 /// The variables whose name and value are text; others cannot be meant for this program.
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
-/// Log lines go to standard error; standard output belongs to the verb.
-fn start_log(filter: &str) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| Failure::Usage(format!("log.filter: {error}")))?;
-    let started = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .try_init();
-    started.map_err(|error| Failure::Usage(format!("log: {error}")))
 }

@@ -42,6 +42,7 @@ fn refused(config: &Config, error: &StoreError) -> Failure {
     let next = match error {
         StoreError::Held(_) => "One process writes a log. Stop that one first, or name another --data directory.",
         StoreError::Unusable(_) => "Name the ledger with --data or --events.",
+        StoreError::Server(_) => "Check that the database server runs and can be reached.",
         StoreError::Database(_) | StoreError::File(_) => "Check the disk and the permissions of the data directory.",
     };
     Failure::Store(Failure::hint(format!("{}: {error}", config.events_place()), next))

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flexledger_api::courier::{self, Courier};
 use flexledger_api::http::auth::Digest;
 use flexledger_api::http::names::Names;
 use flexledger_api::{App, Entrance, Limits, Settings, router, serve};
-use flexledger_commands::reactors::{expire_overdue, settle_daily};
+use flexledger_commands::reactors::{deliver_webhooks, expire_overdue, settle_daily};
 use flexledger_commands::vault::Vault;
 use flexledger_commands::{Engine, Options as EngineOptions};
 use flexledger_domain::{Policy, Span};
@@ -71,7 +72,8 @@ impl Server {
         let app = assemble(config, &store, &token, front.address).await?;
         front.entrance.open(router(app.clone()));
         app.warm_up().await.map_err(|error| views_failed(config, &error))?;
-        let clocks = if options.without_clocks { Vec::new() } else { start_clocks(config, app.engine()) };
+        let mut clocks = if options.without_clocks { Vec::new() } else { start_clocks(config, app.engine()) };
+        clocks.push(start_deliveries(config, &app)?);
         let Front { address, stop, serving, .. } = front;
         Ok(Server { address, app, store, clocks, stop: Some(stop), serving })
     }
@@ -177,6 +179,19 @@ fn settings(config: &Config, token: &str, address: SocketAddr) -> Settings {
         require_encrypted_requests: config.require_encrypted_requests,
         operator_token: Some(Digest::of(token.as_bytes())),
     }
+}
+
+/// What is owed is sent even without clocks: callers asked for it.
+fn start_deliveries(config: &Config, app: &App) -> Result<JoinHandle<()>, Failure> {
+    let options = courier::Options {
+        names: app.settings().names.clone(),
+        allow_insecure: config.allow_insecure(),
+        timeout: config.webhooks.timeout,
+    };
+    let courier = Courier::new(app.vault().clone(), app.engine().clock().clone(), &options);
+    let courier = courier.map_err(|error| Failure::Usage(error.to_string()))?;
+    let deliveries = deliver_webhooks(app.engine().clone(), Arc::new(courier), config.webhooks.retry_base);
+    Ok(tokio::spawn(deliveries))
 }
 
 fn start_clocks(config: &Config, engine: &Engine) -> Vec<JoinHandle<()>> {

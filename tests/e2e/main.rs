@@ -1,3 +1,17 @@
 //! The whole program from outside: the real binary, real HTTP on loopback, real files.
+//!
+//! Nothing here uses a crate of the workspace: what these tests know is what a client or an operator knows.
 
+// Every function here is part of a test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod client;
+mod crash;
+mod damage;
+mod disk;
+mod input;
+mod money;
+mod program;
+mod races;
+mod server;
+mod world;

@@ -1,0 +1,109 @@
+//! Races over HTTP, each test named after the race.
+
+use std::sync::Barrier;
+use std::thread;
+
+use crate::client::Answer;
+use crate::server::Server;
+use crate::world::{App, application, check_statement, minor, reference};
+
+/// Starts all at the same moment and collects what they return.
+fn together<T: Send>(calls: Vec<Box<dyn FnOnce() -> T + Send + '_>>) -> Vec<T> {
+    let barrier = Barrier::new(calls.len());
+    thread::scope(|scope| {
+        let start = |call: Box<dyn FnOnce() -> T + Send + '_>| {
+            let barrier = &barrier;
+            scope.spawn(move || {
+                barrier.wait();
+                call()
+            })
+        };
+        let running: Vec<_> = calls.into_iter().map(start).collect();
+        running.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+fn two(server: &Server) -> (App, App) {
+    (application(server, "walletapp", "alice"), application(server, "shopapp", "bob"))
+}
+
+#[test]
+fn concurrent_duplicates_of_one_key_make_one_payment() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let (wallet, _shop) = two(&server);
+    let before = server.position();
+    let calls = (0..32).map(|_| {
+        let wallet = &wallet;
+        Box::new(move || wallet.try_initiate("alice", "bob", "1500", Some("key-1")).unwrap()) as Box<dyn FnOnce() -> Answer + Send>
+    });
+    let answers = together(calls.collect());
+    let bodies: std::collections::BTreeSet<String> =
+        answers.iter().map(|answer| answer.clone().expect(201).data().to_string()).collect();
+    assert_eq!(bodies.len(), 1, "every duplicate gets the same payment");
+    let replays = answers.iter().filter(|answer| answer.headers.contains_key("idempotent-replayed")).count();
+    assert_eq!(replays, 31, "all but the first are marked as repeats");
+    let sent = wallet.get("/api/v1/transactions/sent").expect(200).data();
+    assert_eq!(sent["totalElements"], 1);
+    let log = crate::server::run(folder.path(), &["log", "--kind", "transaction.initiated", "--json", "--from", &(before + 1).to_string()]);
+    assert_eq!(log.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count(), 1);
+}
+
+#[test]
+fn accept_against_reject_has_one_winner() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let (wallet, shop) = two(&server);
+    let mut completed = 0;
+    for _ in 0..20 {
+        let reference = wallet.initiate("alice", "bob", "1");
+        let calls: Vec<Box<dyn FnOnce() -> Answer + Send>> = (0..8)
+            .map(|number| {
+                let (shop, reference) = (&shop, &reference);
+                let call = move || if number % 2 == 0 { shop.accept(reference) } else { shop.reject(reference) };
+                Box::new(call) as Box<dyn FnOnce() -> Answer + Send>
+            })
+            .collect();
+        let answers = together(calls);
+        let winners: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 200).collect();
+        assert_eq!(winners.len(), 1);
+        for loser in answers.iter().filter(|answer| answer.status != 200) {
+            assert_eq!((loser.status, loser.code().as_str()), (409, "IDAAS-STATE-5007"));
+        }
+        let outcome = winners[0].data()["status"].clone();
+        assert_eq!(shop.transaction(&reference).data()["status"], outcome);
+        completed += usize::from(outcome == "COMPLETED");
+    }
+    assert_eq!(shop.statement().len(), completed, "only accepted payments are booked, each once");
+}
+
+#[test]
+fn two_hundred_parallel_payments_leave_chained_balances_that_sum_to_zero() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let names = ["one", "two", "three", "four"];
+    let apps: Vec<App> = names.iter().map(|name| application(&server, &format!("{name}-app"), name)).collect();
+    let calls = (0..200_usize).map(|number| {
+        let (apps, names) = (&apps, &names);
+        let (from, to) = (number % 4, (number + 1 + number / 4 % 3) % 4);
+        let call = move || {
+            let amount = format!("{}.{:04}", number + 1, number * 37 % 10_000);
+            let made = apps[from].try_initiate(names[from], names[to], &amount, None).unwrap().expect(201);
+            apps[to].accept(&reference(&made)).expect(200);
+        };
+        Box::new(call) as Box<dyn FnOnce() + Send>
+    });
+    together(calls.collect());
+    let mut sum = 0;
+    let mut entries = 0;
+    for app in &apps {
+        let statement = app.statement();
+        let closing = check_statement(&statement);
+        let wallet = app.get("/api/v1/wallet").expect(200);
+        assert_eq!(minor(wallet.digits("balance")), closing);
+        assert_eq!(minor(wallet.digits("totalCredited")) - minor(wallet.digits("totalDebited")), closing);
+        sum += closing;
+        entries += statement.len();
+    }
+    assert_eq!((sum, entries), (0, 400));
+}

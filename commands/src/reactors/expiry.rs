@@ -1,9 +1,10 @@
-//! Ends payments whose time is up (`idaas.md` 9.7).
+//! Ends payments and payment requests whose time is up (`idaas.md` 9.7, 19).
 
 use std::time::Duration;
 
+use flexledger_domain::merchants::ExpireRequest;
 use flexledger_domain::payments::Expire;
-use flexledger_domain::{Instant, Reference};
+use flexledger_domain::{Command, Instant, Ledger};
 use tokio::task::JoinSet;
 
 use crate::engine::{Engine, Failure};
@@ -11,7 +12,8 @@ use crate::engine::{Engine, Failure};
 /// Payments ended side by side: they share batches.
 const AT_ONCE: usize = 512;
 
-/// Every `sweep`, ends all open payments that are overdue, each in its own step. Runs until it is dropped.
+/// Every `sweep`, ends all open payments and payment requests that are overdue, each in its own step. Runs until it is
+/// dropped.
 pub async fn expire_overdue(engine: Engine, sweep: Duration) {
     loop {
         match sweep_once(&engine).await {
@@ -24,18 +26,31 @@ pub async fn expire_overdue(engine: Engine, sweep: Duration) {
 }
 
 async fn sweep_once(engine: &Engine) -> Result<usize, Failure> {
+    let payments = end_all(engine, overdue_payments).await?;
+    Ok(payments + end_all(engine, overdue_requests).await?)
+}
+
+fn overdue_payments(ledger: &Ledger, now: Instant) -> Vec<Expire> {
+    ledger.payments.overdue(now).take(AT_ONCE).map(|reference| Expire { reference }).collect()
+}
+
+fn overdue_requests(ledger: &Ledger, now: Instant) -> Vec<ExpireRequest> {
+    ledger.merchants.overdue(now).take(AT_ONCE).map(|number| ExpireRequest { number }).collect()
+}
+
+/// Gives what `overdue` finds, at most [`AT_ONCE`] at a time, until it finds nothing.
+async fn end_all<C: Command>(engine: &Engine, overdue: fn(&Ledger, Instant) -> Vec<C>) -> Result<usize, Failure> {
     let mut ended = 0;
     loop {
-        let now: Instant = engine.clock().now();
-        let overdue: Vec<Reference> =
-            engine.inspect(move |ledger| ledger.payments.overdue(now).take(AT_ONCE).collect()).await?;
-        if overdue.is_empty() {
+        let now = engine.clock().now();
+        let commands = engine.inspect(move |ledger| overdue(ledger, now)).await?;
+        if commands.is_empty() {
             return Ok(ended);
         }
         let mut running = JoinSet::new();
-        for reference in overdue {
+        for command in commands {
             let engine = engine.clone();
-            running.spawn(async move { engine.submit(Expire { reference }).await.map(|_| ()) });
+            running.spawn(async move { engine.submit(command).await.map(|_| ()) });
         }
         while let Some(result) = running.join_next().await {
             result.map_err(|_| Failure::Unavailable)??;

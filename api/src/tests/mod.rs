@@ -3,6 +3,7 @@
 mod contract;
 mod flows;
 mod input;
+mod leaks;
 mod serving;
 mod snapshots;
 mod tenancy;

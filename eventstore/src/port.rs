@@ -119,6 +119,9 @@ pub trait EventStore: Send + Sync + 'static {
         std::future::pending().await
     }
 
+    /// Ends all work and closes what is open. Nothing works afterwards.
+    async fn close(&self) {}
+
     /// What is durable how, in one line, for people: `sqlite wal synchronous=full`.
     fn durability(&self) -> String;
 }

@@ -39,7 +39,7 @@ impl FromStr for Target {
 
     fn from_str(url: &str) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url)
-            .map_err(|error| StoreError::Unusable(format!("not a PostgreSQL URL: {error}")))?;
+            .map_err(|error| StoreError::Unusable(format!("it is no PostgreSQL URL: {error}")))?;
         Ok(Target(options.application_name("flexledger-log").disable_statement_logging()))
     }
 }

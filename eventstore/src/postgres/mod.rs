@@ -53,6 +53,14 @@ const FORGET: &str = "VACUUM (FULL) flexledger_log.subject_keys";
 const END: &str = "SELECT ledger.position, coalesce((SELECT max(position) FROM flexledger_log.events), 0) \
      FROM flexledger_log.ledger WHERE id = 1";
 
+/// Whether `url` is one of PostgreSQL.
+///
+/// # Errors
+/// Why not. The text holds nothing of the URL.
+pub fn check_url(url: &str) -> Result<(), StoreError> {
+    url.parse::<Target>().map(|_| ())
+}
+
 /// How a log is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -227,6 +235,10 @@ impl EventStore for PostgresStore {
             Ok(())
         };
         tokio::time::timeout(LEASE_TIMEOUT, resigning).await.unwrap_or_else(|_| Err(connect::timed_out("resigning")))
+    }
+
+    async fn close(&self) {
+        PostgresStore::close(self).await;
     }
 
     fn durability(&self) -> String {

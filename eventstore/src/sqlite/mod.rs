@@ -179,6 +179,10 @@ impl EventStore for SqliteStore {
         Ok(deleted)
     }
 
+    async fn close(&self) {
+        SqliteStore::close(self).await;
+    }
+
     fn durability(&self) -> String {
         "sqlite wal synchronous=full".to_owned()
     }

@@ -17,4 +17,4 @@ pub use jwt::{Attestation, AttestationError, attestation_jwk, key_id, sign_attes
 pub use webhook::{signature, verify_signature};
 
 #[cfg(test)]
-mod peer;
+pub(crate) mod peer;

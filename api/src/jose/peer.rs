@@ -12,7 +12,7 @@ use super::*;
 
 const PEER: &str = include_str!("peer.py");
 
-fn python() -> Option<String> {
+pub(crate) fn python() -> Option<String> {
     let python = std::env::var("FLEXLEDGER_JOSE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let probe = Command::new(&python).args(["-c", "import jwcrypto"]).stderr(Stdio::null()).status();
     if probe.is_ok_and(|status| status.success()) {
@@ -23,7 +23,7 @@ fn python() -> Option<String> {
     None
 }
 
-fn ask(python: &str, question: &serde_json::Value) -> String {
+pub(crate) fn ask(python: &str, question: &serde_json::Value) -> String {
     let mut peer =
         Command::new(python).args(["-c", PEER]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     peer.stdin.take().unwrap().write_all(question.to_string().as_bytes()).unwrap();

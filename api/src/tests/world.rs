@@ -90,8 +90,12 @@ impl World {
 
     /// A world whose views have not been waited for.
     pub async fn closed(settings: Settings) -> World {
+        World::over(MemoryStore::new(), settings).await
+    }
+
+    /// A world over a log that may hold something already.
+    pub async fn over(store: MemoryStore, settings: Settings) -> World {
         let clock = Arc::new(ManualClock::new(Instant::from_micros(NOON)));
-        let store = MemoryStore::new();
         let log: Arc<dyn EventStore> = Arc::new(store.clone());
         let vault = Arc::new(Vault::new(PlatformKeys::from_master(&[7; 32]).unwrap(), log.clone()).await.unwrap());
         let options = Options { clock: clock.clone(), ..Options::default() };

@@ -117,7 +117,9 @@ mod tests {
         let plain: Address = "kurrentdb://localhost".parse().unwrap();
         assert_eq!(plain.to_string(), "kurrentdb://localhost:2113/main");
         assert_eq!(plain.settings.node_preference(), kurrentdb::NodePreference::Leader);
-        assert!("kurrentdb+discover://cluster.example/a".parse::<Address>().unwrap().settings.is_dns_discovery_enabled());
+        assert!(
+            "kurrentdb+discover://cluster.example/a".parse::<Address>().unwrap().settings.is_dns_discovery_enabled()
+        );
     }
 
     #[test]

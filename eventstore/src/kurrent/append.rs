@@ -87,9 +87,9 @@ impl KurrentStore {
         let options = AppendToStreamOptions::default().stream_state(expected).requires_leader(true);
         let options = &options.deadline(self.connection.waits.answer);
         let events = &events;
-        let sending = self.connection.call(|lent| async move {
-            lent.client().append_to_stream(stream, options, events.clone()).await
-        });
+        let sending = self
+            .connection
+            .call(|lent| async move { lent.client().append_to_stream(stream, options, events.clone()).await });
         match sending.await {
             Ok(written) => Sent::Stored(position(written.next_expected_version)),
             Err(CallError::Refused(Error::WrongExpectedVersion { current, .. })) => Sent::Conflict(match current {
@@ -157,7 +157,8 @@ mod tests {
 
     fn event(command: u32, bytes: usize) -> Vec<u8> {
         let filler = "x".repeat(bytes);
-        format!("{{\"command_id\":\"{command}\",\"entity\":\"tag/1\",\"kind\":\"tag.made\",\"payload\":\"{filler}\"}}").into()
+        format!("{{\"command_id\":\"{command}\",\"entity\":\"tag/1\",\"kind\":\"tag.made\",\"payload\":\"{filler}\"}}")
+            .into()
     }
 
     fn sizes(events: &[(u32, usize)]) -> Vec<usize> {

@@ -100,7 +100,8 @@ impl KurrentStore {
         let stream = stream.as_str();
         let options = TombstoneStreamOptions::default().stream_state(StreamState::StreamExists).requires_leader(true);
         let options = &options.deadline(self.connection.waits.answer);
-        let deleting = self.connection.call(|lent| async move { lent.client().tombstone_stream(stream, options).await });
+        let deleting =
+            self.connection.call(|lent| async move { lent.client().tombstone_stream(stream, options).await });
         match deleting.await {
             Ok(_) => Ok(true),
             // Somebody else did it at the same time.

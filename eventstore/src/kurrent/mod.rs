@@ -14,8 +14,12 @@ mod address;
 mod append;
 mod connection;
 mod event;
+#[cfg(test)]
+mod fake;
 mod keys;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use async_trait::async_trait;
 use flexledger_domain::Position;

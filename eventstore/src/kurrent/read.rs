@@ -36,7 +36,12 @@ pub(super) struct Page {
 
 impl KurrentStore {
     /// Up to `limit` records of a stream after `after`, ascending.
-    pub(super) async fn read_all(&self, stream: &str, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
+    pub(super) async fn read_all(
+        &self,
+        stream: &str,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
         let limit = limit.min(READ_RECORDS_MAX);
         let mut records: Vec<Record> = Vec::new();
         let mut fruitless = 0;
@@ -55,7 +60,8 @@ impl KurrentStore {
                 Some(error) => error,
                 None => {
                     let at = at.plus(got as u64);
-                    let end = if end.is_some_and(|end| end > at) { end } else { Some(self.end(stream).await?.position) };
+                    let end =
+                        if end.is_some_and(|end| end > at) { end } else { Some(self.end(stream).await?.position) };
                     if end.is_none_or(|end| end <= at) {
                         break;
                     }
@@ -101,9 +107,8 @@ impl KurrentStore {
         let mut page = Page::default();
         let options = ReadStreamOptions::default().position(from.clone()).max_count(limit).requires_leader(true);
         let options = &options;
-        let opening = self.connection.call(|lent| async move {
-            Ok((lent.client().read_stream(stream, options).await?, lent))
-        });
+        let opening =
+            self.connection.call(|lent| async move { Ok((lent.client().read_stream(stream, options).await?, lent)) });
         let (mut events, lent) = match opening.await {
             Ok(opened) => opened,
             Err(CallError::Refused(error)) => return page.refused(stream, &error),

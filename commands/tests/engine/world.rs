@@ -47,6 +47,14 @@ pub async fn start_at(
 }
 
 impl World {
+    /// A world on an engine with a clock of its own.
+    pub async fn on(engine: Engine) -> World {
+        let sender = register(&engine, 1, "walletapp", "alice").await;
+        let receiver = register(&engine, 2, "shopapp", "bob").await;
+        let store = engine.store().clone();
+        World { engine, store, clock: Arc::default(), sender, receiver }
+    }
+
     pub async fn new(store: Arc<dyn EventStore>, snapshots: Option<&Path>) -> World {
         let (engine, clock) = start(store.clone(), snapshots).await;
         let sender = register(&engine, 1, "walletapp", "alice").await;

@@ -111,6 +111,13 @@ impl PostgresServer {
         self.url(&name)
     }
 
+    /// Runs one statement in the database at `url`.
+    pub async fn run(&self, url: &str, sql: &'static str) {
+        let mut connection = PgConnection::connect(url).await.expect("connect");
+        connection.execute(sql).await.expect("statement");
+        connection.close().await.expect("close");
+    }
+
     /// The URL of a database by its name.
     #[must_use]
     pub fn url(&self, database: &str) -> String {

@@ -1,0 +1,115 @@
+use std::sync::Arc;
+
+use flexledger_domain::testing::World;
+use flexledger_domain::{Event, Position};
+use flexledger_eventstore::hash::{chain_hash, leaf_hash};
+use flexledger_eventstore::{Batch, EventStore, Hash, MemoryStore, Record, record};
+
+use super::*;
+use crate::head::head;
+
+/// A random history as the engine would store it, its texts sealed.
+async fn log(seed: u64, steps: usize) -> MemoryStore {
+    let store = MemoryStore::new();
+    let mut hash = Hash::default();
+    let mut batch = Batch::default();
+    for mut event in World::random(seed, steps).history {
+        for personal in event.event.personal() {
+            personal.text = flexledger_domain::personal::PersonalText::Sealed("c2VhbGVk".into());
+        }
+        let mut bytes = Vec::new();
+        record::encode(&event, &mut bytes).unwrap();
+        hash = chain_hash(hash, leaf_hash(&bytes));
+        batch.records.push(Record { position: event.position, bytes, hash });
+    }
+    store.append(Position::START, batch).await.unwrap();
+    store
+}
+
+async fn report(store: &MemoryStore, saved: Option<&str>) -> Report {
+    let store: Arc<dyn EventStore> = Arc::new(store.clone());
+    let saved = saved.map(|text| SavedHead::parse(text).unwrap());
+    verify(&store, Verify { saved, seed: Some([1; 32]), progress: None }).await.unwrap()
+}
+
+/// Writes the log again from an event on, with hashes that fit: what a forger with the whole disk would do.
+async fn rewritten(store: &MemoryStore, position: u64, change: impl Fn(&mut Event)) -> MemoryStore {
+    let records = store.read(Position::START, 100_000).await.unwrap();
+    let (copy, mut hash, mut batch) = (MemoryStore::new(), Hash::default(), Batch::default());
+    for stored in records {
+        let mut event = record::decode(&stored.bytes).unwrap();
+        if event.position.number() == position {
+            change(&mut event.event);
+        }
+        let mut bytes = Vec::new();
+        record::encode(&event, &mut bytes).unwrap();
+        hash = chain_hash(hash, leaf_hash(&bytes));
+        batch.records.push(Record { position: event.position, bytes, hash });
+    }
+    copy.append(Position::START, batch).await.unwrap();
+    copy
+}
+
+#[tokio::test]
+async fn random_histories_hold() {
+    for seed in 0..20 {
+        let report = report(&log(seed, 150).await, None).await;
+        assert!(report.ok, "seed {seed}: {:?}", report.violations);
+    }
+}
+
+#[tokio::test]
+async fn every_flipped_byte_is_found_at_its_position() {
+    let store = log(7, 40).await;
+    let all = store.read(Position::START, 1000).await.unwrap();
+    for stored in all.iter().step_by(3) {
+        for at in (0..stored.bytes.len()).step_by(17) {
+            store.tamper(stored.position, |record| record.bytes[at] ^= 4);
+            let report = report(&store, None).await;
+            let first = report.violations.first().unwrap();
+            assert_eq!((report.ok, first.position), (false, Some(stored.position.number())), "byte {at}");
+            assert!(report.violations.iter().all(|v| v.position == first.position), "{:?}", report.violations);
+            store.tamper(stored.position, |record| record.bytes[at] ^= 4);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_saved_head_shows_a_rewritten_log_whose_hashes_fit() {
+    let store = log(3, 60).await;
+    let shared: Arc<dyn EventStore> = Arc::new(store.clone());
+    let document = head(&shared, Some(&[1; 32])).await.unwrap();
+    let (json, note) = (serde_json::to_string(&document).unwrap(), document.note.clone().unwrap());
+    for saved in [&json, &note] {
+        assert!(report(&store, Some(saved)).await.ok);
+    }
+    let rejected = |event: &mut Event| {
+        if let Event::Payment(flexledger_domain::payments::PaymentEvent::Initiated(_, body)) = event {
+            body.narration = None;
+            body.callback_url = Some("https://example.com/other".into());
+        }
+    };
+    let records = store.read(Position::START, 1000).await.unwrap();
+    let target = records.iter().map(|stored| record::decode(&stored.bytes).unwrap());
+    let target = target.filter(|event| event.event.kind() == "transaction.initiated").last().unwrap();
+    let forged = rewritten(&store, target.position.number(), rejected).await;
+    assert!(report(&forged, None).await.ok, "by itself it is a sound log");
+    for saved in [&json, &note] {
+        let report = report(&forged, Some(saved)).await;
+        assert!(!report.ok && report.violations.iter().all(|violation| violation.check == "head"));
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_signature_is_found() {
+    let store = log(3, 20).await;
+    let shared: Arc<dyn EventStore> = Arc::new(store.clone());
+    let note = head(&shared, Some(&[2; 32])).await.unwrap().note.unwrap();
+    let report = report(&store, Some(&note)).await;
+    assert_eq!(report.violations.first().map(|violation| violation.check), Some("head"));
+}
+
+#[tokio::test]
+async fn an_empty_log_holds() {
+    assert!(report(&MemoryStore::new(), None).await.ok);
+}

@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep_until};
 
 pub use notice::Notice;
 
-use crate::engine::{Answer, Engine, Failure};
+use crate::engine::{Answer, Engine, Failure, Role};
 use schedule::{Flight, Schedule};
 
 /// Records taken from the state at once.
@@ -44,9 +44,18 @@ pub trait Courier: Send + Sync + 'static {
     fn deliver(&self, notice: Notice) -> impl Future<Output = Outcome> + Send;
 }
 
-/// Delivers what is owed now and from now on. The wait after a first failure is `retry_base`
+/// Delivers what is owed now and from now on, while this node leads. The wait after a first failure is `retry_base`
 /// (`webhooks.retry_base`), after a second twice that. Runs until it is dropped; exchanges end with it.
 pub async fn deliver_webhooks<C: Courier>(engine: Engine, courier: Arc<C>, retry_base: Duration) {
+    loop {
+        engine.leading().await;
+        deliver_while_leading(&engine, courier.clone(), retry_base).await;
+        tracing::info!("deliveries.handed_over: another node leads");
+    }
+}
+
+/// What is under way when another node takes over is left to that node: it begins with what is recorded.
+async fn deliver_while_leading<C: Courier>(engine: &Engine, courier: Arc<C>, retry_base: Duration) {
     let mut dispatch = Dispatch {
         engine: engine.clone(),
         courier,
@@ -58,12 +67,15 @@ pub async fn deliver_webhooks<C: Courier>(engine: Engine, courier: Arc<C>, retry
     };
     let mut head = engine.tail().subscribe();
     let mut looked = Instant::now();
-    loop {
+    let mut watch = tokio::time::interval(RETRY);
+    while engine.role() == Role::Leading {
         dispatch.start_due();
         let due = dispatch.schedule.next_due();
         tokio::select! {
             Some(landed) = dispatch.flights.join_next() => dispatch.land(landed),
             () = at(due) => {}
+            // The role is looked at even when nothing else happens.
+            _ = watch.tick() => {}
             () = at(dispatch.look_at) => {
                 looked = Instant::now();
                 dispatch.look().await;

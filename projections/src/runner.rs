@@ -22,8 +22,10 @@ use crate::source::Source;
 use crate::write::{Part, Statements, WriteError, checkpoints, write};
 use crate::{ViewError, ViewStatus};
 
-/// How long an event waits to be written when nobody asks for it.
-const LATEST: Duration = Duration::from_millis(25);
+/// How long an event waits to be written when nobody asks for it. Under load, each write touches the end of every busy
+/// account and list, whatever the number of events, so waiting a little makes each event cheaper; a reader that asks is
+/// served at once.
+const LATEST: Duration = Duration::from_millis(200);
 
 /// Waits between tries after a failure.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -40,7 +42,7 @@ pub(crate) struct Pace {
 
 impl Pace {
     /// For following: rows should be fresh.
-    pub const FOLLOW: Pace = Pace { full: 4096, most: 16_384 };
+    pub const FOLLOW: Pace = Pace { full: 8192, most: 16_384 };
     /// For filling: batches should be large, for many rows change more than once.
     pub const FILL: Pace = Pace { full: 16_384, most: 24_576 };
 }

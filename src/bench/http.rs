@@ -62,9 +62,8 @@ pub async fn http(folder: &Path, options: &Bench, hot: bool) -> Result<Pair, Fai
     }
     let app = stage.server.app();
     let name = if hot { "http --hot" } else { "http" };
-    let mut document = Document::new(name)
-        .against(measured.rate(), reference.rate())
-        .latencies(&measured.tally.latencies);
+    let mut document =
+        Document::new(name).against(measured.rate(), reference.rate()).latencies(&measured.tally.latencies);
     document.refused = Some(measured.tally.refused.load(Ordering::Relaxed));
     document.events = Some(app.engine().tail().head().number());
     document.durability = Some(app.engine().store().durability());

@@ -94,7 +94,10 @@ async fn call(
 }
 
 fn initiation(request: &mut Vec<u8>, plan: &Plan, from: &Tag, to: &Tag, (connection, key): (u64, u64)) {
-    let body = format!(r#"{{"senderTag":"{}","receiverTag":"{}","amount":12.5000,"currency":"NGN"}}"#, from.address, to.address);
+    let body = format!(
+        r#"{{"senderTag":"{}","receiverTag":"{}","amount":12.5000,"currency":"NGN"}}"#,
+        from.address, to.address
+    );
     let text = format!(
         "POST /api/v1/transactions HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {}\r\n\
          Content-Type: application/json\r\nIdempotency-Key: {}-{connection}-{key}\r\nContent-Length: {}\r\n\r\n{body}",

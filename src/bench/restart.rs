@@ -11,11 +11,8 @@ use crate::verbs::{Server, ServerOptions};
 
 /// Starts a server on the log in the folder, from its snapshot and then without one.
 pub async fn restart(folder: &Path) -> Result<Document, Failure> {
-    let config = Config {
-        data: folder.to_owned(),
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        ..Config::default()
-    };
+    let config =
+        Config { data: folder.to_owned(), listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Config::default() };
     let (with, events) = until_ready(&config).await?;
     std::fs::remove_dir_all(config.snapshots())?;
     let (without, _) = until_ready(&config).await?;

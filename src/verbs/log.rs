@@ -49,7 +49,10 @@ fn closed(error: &std::io::Error) -> Result<ExitCode, Failure> {
 fn entity(text: &str) -> Result<Entity, Failure> {
     text.parse().map_err(|_| {
         let problem = format!("--entity {text}: no entity");
-        Failure::Usage(Failure::hint(problem, "Write it as in the log, for example tag/<id> or transaction/<reference>."))
+        Failure::Usage(Failure::hint(
+            problem,
+            "Write it as in the log, for example tag/<id> or transaction/<reference>.",
+        ))
     })
 }
 

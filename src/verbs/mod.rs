@@ -3,8 +3,8 @@
 mod demo;
 mod head;
 mod log;
-mod operator;
 mod open;
+mod operator;
 mod serve;
 mod server;
 pub mod shutdown;

@@ -127,12 +127,7 @@ async fn listen(config: &Config) -> Result<Front, Failure> {
     Ok(Front { address, entrance, stop, serving })
 }
 
-async fn assemble(
-    config: &Config,
-    store: &Arc<SqliteStore>,
-    token: &str,
-    address: SocketAddr,
-) -> Result<App, Failure> {
+async fn assemble(config: &Config, store: &Arc<SqliteStore>, token: &str, address: SocketAddr) -> Result<App, Failure> {
     let keys = open::platform_keys(config)?;
     let events: Arc<dyn EventStore> = store.clone();
     let vault = Vault::new(keys, events.clone()).await.map_err(|error| Failure::Store(error.to_string()))?;
@@ -154,10 +149,7 @@ pub fn engine_options(config: &Config) -> EngineOptions {
         snapshot_every: config.snapshot_every,
         snapshots: Some(config.snapshots()),
         idempotency_window: span(config.idempotency_window),
-        policy: Policy {
-            acceptance_window: span(config.acceptance_window),
-            consent_ttl: span(config.consent_ttl),
-        },
+        policy: Policy { acceptance_window: span(config.acceptance_window), consent_ttl: span(config.consent_ttl) },
         node: flexledger_eventstore::sqlite::this_process(),
         ..EngineOptions::default()
     }

@@ -38,7 +38,10 @@ pub fn read(data: &Path) -> Result<String, Failure> {
     let token = text.trim();
     if token.len() < SHORTEST || !token.bytes().all(|b| b.is_ascii_graphic()) {
         let problem = format!("{} holds no token", path.display());
-        return Err(Failure::Store(Failure::hint(problem, "Remove the file; the server makes a new one when it starts.")));
+        return Err(Failure::Store(Failure::hint(
+            problem,
+            "Remove the file; the server makes a new one when it starts.",
+        )));
     }
     Ok(token.to_owned())
 }

@@ -112,6 +112,10 @@ fn a_saved_head_shows_a_cut_tail_and_a_rewritten_suffix() {
         assert_eq!(code, 1);
         assert_eq!(report["violations"][0]["position"], head);
     }
+    for made_from_it in ["views.db", "views.db-wal", "views.db-shm", "snapshots"] {
+        let path = data.join(made_from_it);
+        let _missing = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    }
     // The log goes on from there, and is as long as before: another suffix of equal length.
     let server = Server::start(data);
     let (wallet, _) = (application(&server, "newapp", "carol"), application(&server, "nextapp", "dave"));

@@ -7,8 +7,11 @@ use crate::world::{application, check_statement};
 
 /// The largest file that the server may write from now on.
 fn limit(server: &Server, size: &str) {
-    let limited =
-        Command::new("prlimit").arg(format!("--pid={}", server.pid())).arg(format!("--fsize={size}:")).status().unwrap();
+    let limited = Command::new("prlimit")
+        .arg(format!("--pid={}", server.pid()))
+        .arg(format!("--fsize={size}:"))
+        .status()
+        .unwrap();
     assert!(limited.success(), "prlimit");
 }
 
@@ -22,6 +25,8 @@ fn a_full_disk_is_503_and_passes() {
     let (wallet, shop) = (application(&server, "walletapp", "alice"), application(&server, "shopapp", "bob"));
     let kept = wallet.initiate("alice", "bob", "1");
     shop.accept(&kept).expect(200);
+    // Read once, so that the views have it: what they have can be read on.
+    assert_eq!(wallet.transaction(&kept).expect(200).data()["status"], "COMPLETED");
     let before = server.position();
 
     limit(&server, "4096");

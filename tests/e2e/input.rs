@@ -10,11 +10,24 @@ const INITIATE: &str = "/api/v1/transactions";
 fn initiations() -> Vec<(String, u16, &'static str)> {
     let with = |amount: &str| format!(r#"{{"senderTag":"alice","receiverTag":"bob","amount":{amount}}}"#);
     let invalid = "IDAAS-VALID-2001";
-    let mut all: Vec<(String, u16, &'static str)> =
-        ["0", "-1", "0.00001", "1.00001", "1e-9", "1e400", "\"1\"", "null", "true", "[]", "01", "1000000000000000", "NaN"]
-            .iter()
-            .map(|amount| (with(amount), 400, invalid))
-            .collect();
+    let mut all: Vec<(String, u16, &'static str)> = [
+        "0",
+        "-1",
+        "0.00001",
+        "1.00001",
+        "1e-9",
+        "1e400",
+        "\"1\"",
+        "null",
+        "true",
+        "[]",
+        "01",
+        "1000000000000000",
+        "NaN",
+    ]
+    .iter()
+    .map(|amount| (with(amount), 400, invalid))
+    .collect();
     let bodies = [
         ("", 400, invalid),
         ("{", 400, invalid),
@@ -67,8 +80,20 @@ const CALLS: &[(&str, &str, Option<&str>, u16, &str)] = &[
     ("POST", "/api/v1/auth/token", Some("{}"), 400, "IDAAS-VALID-2001"),
     ("POST", "/api/v1/auth/token", Some("{\"client_id\":\"x\",\"client_secret\":\"y\"}"), 401, "IDAAS-AUTH-1004"),
     ("POST", "/api/v1/applications", Some("{\"name\":\"X\",\"appHandle\":\"UPPER\"}"), 400, "IDAAS-VALID-2001"),
-    ("POST", "/api/v1/applications", Some("{\"name\":\"Another\",\"appHandle\":\"walletapp\"}"), 409, "IDAAS-CONF-4008"),
-    ("POST", "/api/v1/applications", Some("{\"name\":\"The walletapp\",\"appHandle\":\"fresh\"}"), 409, "IDAAS-CONF-4007"),
+    (
+        "POST",
+        "/api/v1/applications",
+        Some("{\"name\":\"Another\",\"appHandle\":\"walletapp\"}"),
+        409,
+        "IDAAS-CONF-4008",
+    ),
+    (
+        "POST",
+        "/api/v1/applications",
+        Some("{\"name\":\"The walletapp\",\"appHandle\":\"fresh\"}"),
+        409,
+        "IDAAS-CONF-4007",
+    ),
 ];
 
 fn world(server: &Server) -> App {

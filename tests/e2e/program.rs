@@ -127,7 +127,11 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("settings.toml");
     std::fs::write(&file, "[auth]\ntoken_ttl = '5m'\n[names]\ncode_prefix = 'FILE'\n").unwrap();
-    let variables = [("FLEXLEDGER_CONFIG", file.to_str().unwrap()), ("FLEXLEDGER_NAMES__CODE_PREFIX", "SWITCH"), ("FLEXLEDGER_LISTEN", "127.0.0.1:1")];
+    let variables = [
+        ("FLEXLEDGER_CONFIG", file.to_str().unwrap()),
+        ("FLEXLEDGER_NAMES__CODE_PREFIX", "SWITCH"),
+        ("FLEXLEDGER_LISTEN", "127.0.0.1:1"),
+    ];
     // The address of the environment cannot be used: the flag must win.
     let server = Server::start_with(&folder.path().join("data"), command(), &variables);
     let answer = server.call("POST", "/api/v1/auth/token", None, Some("{}"));
@@ -203,8 +207,17 @@ fn benches_print_one_document() {
         let document: Value = serde_json::from_str(&lines).unwrap();
         assert_eq!(document["bench"], bench);
         for name in [
-            "per_second", "reference_per_second", "ratio", "p50_ms", "p99_ms", "refused", "rss_mb", "events",
-            "bytes_on_disk", "durability", "machine",
+            "per_second",
+            "reference_per_second",
+            "ratio",
+            "p50_ms",
+            "p99_ms",
+            "refused",
+            "rss_mb",
+            "events",
+            "bytes_on_disk",
+            "durability",
+            "machine",
         ] {
             assert!(document.get(name).is_some(), "{bench}: {name}");
         }

@@ -7,18 +7,20 @@ use crate::client::Answer;
 use crate::server::Server;
 use crate::world::{App, application, check_statement, minor, reference};
 
+type Call<'a, T> = Box<dyn FnOnce() -> T + Send + 'a>;
+
 /// Starts all at the same moment and collects what they return.
-fn together<T: Send>(calls: Vec<Box<dyn FnOnce() -> T + Send + '_>>) -> Vec<T> {
+fn together<T: Send>(calls: Vec<Call<'_, T>>) -> Vec<T> {
     let barrier = Barrier::new(calls.len());
     thread::scope(|scope| {
-        let start = |call: Box<dyn FnOnce() -> T + Send + '_>| {
+        let mut running = Vec::new();
+        for call in calls {
             let barrier = &barrier;
-            scope.spawn(move || {
+            running.push(scope.spawn(move || {
                 barrier.wait();
                 call()
-            })
-        };
-        let running: Vec<_> = calls.into_iter().map(start).collect();
+            }));
+        }
         running.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
 }
@@ -35,7 +37,7 @@ fn concurrent_duplicates_of_one_key_make_one_payment() {
     let before = server.position();
     let calls = (0..32).map(|_| {
         let wallet = &wallet;
-        Box::new(move || wallet.try_initiate("alice", "bob", "1500", Some("key-1")).unwrap()) as Box<dyn FnOnce() -> Answer + Send>
+        Box::new(move || wallet.try_initiate("alice", "bob", "1500", Some("key-1")).unwrap()) as Call<'_, Answer>
     });
     let answers = together(calls.collect());
     let bodies: std::collections::BTreeSet<String> =
@@ -45,7 +47,10 @@ fn concurrent_duplicates_of_one_key_make_one_payment() {
     assert_eq!(replays, 31, "all but the first are marked as repeats");
     let sent = wallet.get("/api/v1/transactions/sent").expect(200).data();
     assert_eq!(sent["totalElements"], 1);
-    let log = crate::server::run(folder.path(), &["log", "--kind", "transaction.initiated", "--json", "--from", &(before + 1).to_string()]);
+    let log = crate::server::run(
+        folder.path(),
+        &["log", "--kind", "transaction.initiated", "--json", "--from", &(before + 1).to_string()],
+    );
     assert_eq!(log.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count(), 1);
 }
 
@@ -57,11 +62,11 @@ fn accept_against_reject_has_one_winner() {
     let mut completed = 0;
     for _ in 0..20 {
         let reference = wallet.initiate("alice", "bob", "1");
-        let calls: Vec<Box<dyn FnOnce() -> Answer + Send>> = (0..8)
+        let calls: Vec<Call<'_, Answer>> = (0..8)
             .map(|number| {
                 let (shop, reference) = (&shop, &reference);
                 let call = move || if number % 2 == 0 { shop.accept(reference) } else { shop.reject(reference) };
-                Box::new(call) as Box<dyn FnOnce() -> Answer + Send>
+                Box::new(call) as Call<'_, Answer>
             })
             .collect();
         let answers = together(calls);
@@ -91,7 +96,7 @@ fn two_hundred_parallel_payments_leave_chained_balances_that_sum_to_zero() {
             let made = apps[from].try_initiate(names[from], names[to], &amount, None).unwrap().expect(201);
             apps[to].accept(&reference(&made)).expect(200);
         };
-        Box::new(call) as Box<dyn FnOnce() + Send>
+        Box::new(call) as Call<'_, ()>
     });
     together(calls.collect());
     let mut sum = 0;

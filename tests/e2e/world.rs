@@ -11,7 +11,6 @@ use crate::server::Server;
 #[derive(Clone)]
 pub struct App {
     pub address: SocketAddr,
-    pub id: String,
     pub client_id: String,
     pub client_secret: String,
     pub token: String,
@@ -44,7 +43,6 @@ pub fn application(server: &Server, handle: &str, local: &str) -> App {
     let text = |name: &str| made[name].as_str().unwrap().to_owned();
     let mut app = App {
         address: server.address,
-        id: text("id"),
         client_id: text("clientId"),
         client_secret: text("clientSecret"),
         token: String::new(),

@@ -27,7 +27,11 @@ impl Chain {
         let leaf = leaf_hash(&stored.bytes);
         let follows = chain_hash(self.computed, leaf);
         if follows != stored.hash && chain_hash(self.stored, leaf) != stored.hash {
-            findings.add(Some(stored.position), "chain", "the chain hash does not follow from the event and the one before");
+            findings.add(
+                Some(stored.position),
+                "chain",
+                "the chain hash does not follow from the event and the one before",
+            );
         }
         self.position = stored.position;
         self.computed = follows;

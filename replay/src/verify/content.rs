@@ -27,7 +27,7 @@ impl Content {
         if self.last.is_some_and(|last| event.recorded_at < last) {
             findings.add(Some(at), "time", "recorded before the event at the position before");
         }
-        self.last = self.last.max(Some(event.recorded_at));
+        self.last = Some(event.recorded_at);
         match &event.event {
             Event::Payment(payment) => self.payment(at, payment, findings),
             Event::Settlement(settlement) => self.settlement(at, settlement, findings),

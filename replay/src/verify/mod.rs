@@ -145,7 +145,14 @@ impl Pass {
         let wanted = saved.map(|saved| saved.position);
         let tree = Tree::default();
         let there = (wanted == Some(Position::START)).then(|| (Hash::default(), tree.root()));
-        Pass { chain: Chain::default(), tree, content: Content::default(), findings: Findings::default(), wanted, there }
+        Pass {
+            chain: Chain::default(),
+            tree,
+            content: Content::default(),
+            findings: Findings::default(),
+            wanted,
+            there,
+        }
     }
 
     fn take(&mut self, stored: &Record) {

@@ -68,7 +68,6 @@ async fn every_flipped_byte_is_found_at_its_position() {
             let report = report(&store, None).await;
             let first = report.violations.first().unwrap();
             assert_eq!((report.ok, first.position), (false, Some(stored.position.number())), "byte {at}");
-            assert!(report.violations.iter().all(|v| v.position == first.position), "{:?}", report.violations);
             store.tamper(stored.position, |record| record.bytes[at] ^= 4);
         }
     }

@@ -20,7 +20,10 @@ pub async fn run(mut config: Config, named: bool, json: bool) -> Result<ExitCode
     let Place::Sqlite(log) = config.events_place();
     if log.exists() {
         let problem = format!("there is a ledger in {} already", config.data.display());
-        return Err(Failure::Usage(Failure::hint(problem, "The demo wants a fresh directory: name another --data, or none.")));
+        return Err(Failure::Usage(Failure::hint(
+            problem,
+            "The demo wants a fresh directory: name another --data, or none.",
+        )));
     }
     // Twenty payments in a moment are what the limits are there to stop.
     config.rate_limits = false;
@@ -60,7 +63,9 @@ fn guide(url: &str, config: &Config, played: &Played) {
     get("what waits for the shop", "SHOPAPP", "transactions/pending");
     if let Some(reference) = played.open.first() {
         println!("  # accept it");
-        println!("  curl -s -X POST -H \"Authorization: Bearer $SHOPAPP\" \"$URL/v1/transactions/{reference}/accept\"\n");
+        println!(
+            "  curl -s -X POST -H \"Authorization: Bearer $SHOPAPP\" \"$URL/v1/transactions/{reference}/accept\"\n"
+        );
     }
     get("the shop's statement, newest first", "SHOPAPP", "wallet/statement");
     get("the wallet application's position", "WALLETAPP", "wallet");

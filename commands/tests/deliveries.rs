@@ -1,4 +1,5 @@
 //! Deliveries with a courier that does what it is told, over a log in memory and one on disk.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 #[path = "engine/world.rs"]
 #[allow(dead_code, reason = "a part of it is used")]

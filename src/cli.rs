@@ -119,6 +119,9 @@ pub struct Bench {
     /// Every payment between the same two applications (http)
     #[arg(long)]
     pub hot: bool,
+    /// One application has a webhook receiver that never answers (http)
+    #[arg(long)]
+    pub deaf_receiver: bool,
     /// How long each round runs (ceiling, http)
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub seconds: u64,

@@ -102,7 +102,7 @@ impl Stage {
         let options = EngineOptions { tail_events: 8192, ..engine_options(&config) };
         let engine = Engine::start(store.clone(), Arc::new(vault), options).await;
         let engine = engine.map_err(|error| failed("the engine", &error))?;
-        let tags = Arc::new(world::build(&engine).await?);
+        let tags = Arc::new(world::build(&engine, None).await?);
         Ok(Stage { engine, store, tags, tally: Arc::default() })
     }
 

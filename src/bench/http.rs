@@ -38,6 +38,7 @@ struct Stage {
     server: Server,
     ceiling: SocketAddr,
     _stop: tokio::sync::oneshot::Sender<()>,
+    _receiver: Option<world::Receiver>,
     plan: Plan,
 }
 
@@ -88,7 +89,11 @@ impl Stage {
             ..Config::default()
         };
         let server = Server::start(&config, ServerOptions { without_clocks: true }, |_| Ok(())).await?;
-        let tags = world::build(server.app().engine()).await?;
+        let receiver = match options.deaf_receiver {
+            true => Some(world::Receiver::deaf(server.app().vault()).await?),
+            false => None,
+        };
+        let tags = world::build(server.app().engine(), receiver.as_ref()).await?;
         let tokens = tokens(server.app(), &tags)?;
         let (ceiling, stop) = ceiling::start(server.app().clone()).await?;
         let plan = Plan {
@@ -100,7 +105,7 @@ impl Stage {
             time: Duration::from_secs(options.seconds),
             round: 0,
         };
-        Ok(Stage { server, ceiling, _stop: stop, plan })
+        Ok(Stage { server, ceiling, _stop: stop, _receiver: receiver, plan })
     }
 
     async fn play_ceiling(&self, round: u64, side: &mut Side) -> Result<(), Failure> {

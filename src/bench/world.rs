@@ -1,12 +1,17 @@
 //! The world that benches play in: 100 applications with 100 tags each.
 
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use flexledger_api::jose;
+use flexledger_commands::vault::Vault;
 use flexledger_commands::{Engine, Failure as EngineFailure};
 use flexledger_domain::identity::{
     CreateSubject, CreateTag, Handle, Local, Profile, PublicKey, RegisterApplication, TagQuery,
 };
 use flexledger_domain::ids::{ApplicationId, ClientId, SubjectId};
+use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use crate::failure::Failure;
@@ -27,6 +32,45 @@ pub struct Tag {
     pub query: TagQuery,
     /// Its address as text.
     pub address: Arc<str>,
+}
+
+/// Where webhooks go: it takes every connection and never answers.
+pub struct Receiver {
+    url: Arc<str>,
+    secret: String,
+    public_key: PublicKey,
+    deaf: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.deaf.abort();
+    }
+}
+
+impl Receiver {
+    /// One on the loopback.
+    pub async fn deaf(vault: &Vault) -> Result<Receiver, Failure> {
+        let broken = |error: &dyn std::fmt::Display| Failure::Store(format!("the receiver of the bench: {error}"));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| broken(&error))?;
+        let address = listener.local_addr().map_err(|error| broken(&error))?;
+        let deaf = tokio::spawn(async move {
+            // The sender gives up first, so there are never more than it has under way, and those it let go of since.
+            let mut held = VecDeque::new();
+            while let Ok((connection, _)) = listener.accept().await {
+                held.push_back(connection);
+                if held.len() > 1024 {
+                    held.pop_front();
+                }
+            }
+        });
+        Ok(Receiver {
+            url: format!("http://{address}/").into(),
+            secret: vault.seal_secret(b"secret").map_err(|error| broken(&error))?,
+            public_key: jose::generate().map_err(|error| broken(&error))?.public,
+            deaf,
+        })
+    }
 }
 
 /// A repeatable choice of payments (splitmix64).
@@ -58,17 +102,17 @@ impl Dice {
     }
 }
 
-/// Makes the world.
-pub async fn build(engine: &Engine) -> Result<Vec<Tag>, Failure> {
+/// Makes the world. The webhooks of the application that receives the hot payments go to `receiver`, if there is one.
+pub async fn build(engine: &Engine, receiver: Option<&Receiver>) -> Result<Vec<Tag>, Failure> {
     let mut tags = Vec::new();
     for number in 0..APPLICATIONS {
-        let made = application(engine, number).await;
+        let made = application(engine, number, receiver.filter(|_| number == 1)).await;
         tags.extend(made.map_err(|error| Failure::Store(format!("the world of the bench: {error}")))?);
     }
     Ok(tags)
 }
 
-async fn application(engine: &Engine, number: u64) -> Result<Vec<Tag>, EngineFailure> {
+async fn application(engine: &Engine, number: u64, receiver: Option<&Receiver>) -> Result<Vec<Tag>, EngineFailure> {
     let id = |kind: u128| Uuid::from_u128((kind << 64) | u128::from(number));
     let (owner, subject) = (ApplicationId::from_uuid(id(1)), SubjectId::from_uuid(id(2)));
     let name = format!("app-{number:03}");
@@ -78,12 +122,13 @@ async fn application(engine: &Engine, number: u64) -> Result<Vec<Tag>, EngineFai
         client: ClientId::from_uuid(id(3)),
         name: name.as_str().into(),
         handle,
-        webhook_url: None,
+        webhook_url: receiver.map(|receiver| receiver.url.clone()),
         redirect_uris: None,
         metadata: None,
         secret_hash: "0".repeat(64),
-        webhook_secret: String::new(),
-        public_key: PublicKey { x: String::new(), y: String::new() },
+        webhook_secret: receiver.map(|receiver| receiver.secret.clone()).unwrap_or_default(),
+        public_key: receiver
+            .map_or_else(|| PublicKey { x: String::new(), y: String::new() }, |receiver| receiver.public_key.clone()),
     };
     engine.submit(registration).await?;
     let external_id = "user".into();

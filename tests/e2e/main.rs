@@ -13,5 +13,6 @@ mod input;
 mod money;
 mod program;
 mod races;
+mod readme;
 mod server;
 mod world;

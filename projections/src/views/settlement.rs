@@ -1,4 +1,5 @@
-//! Settlement records and their lines (`idaas.md` 12). A run that failed leaves a record, which the next run replaces.
+//! Settlement records and their lines (`idaas.md` 12). A run that failed leaves a record, which the next run replaces;
+//! the third table keeps all failures, so that a record can be shown as it was.
 
 use flexledger_domain::ids::SettlementId;
 use flexledger_domain::money::Amount;
@@ -21,7 +22,7 @@ pub(crate) const FAILED: i64 = 2;
 /// Bits of a line's key that number the lines of one event.
 const LINE_BITS: u32 = 12;
 
-static TABLES: &[&Table] = &[&RECORDS, &LINES];
+static TABLES: &[&Table] = &[&RECORDS, &LINES, &FAILURES];
 
 static RECORDS: Table = Table {
     name: "settlements",
@@ -46,7 +47,21 @@ const RECORD_COLUMNS: &[Column] = &[
     optional("cut_from", Kind::Int),
     optional("cut_to", Kind::Int),
     column("created_at", Kind::Instant),
+    column("outcome", Kind::Int),
 ];
+
+static FAILURES: Table = Table {
+    name: "settlement_failures",
+    columns: &[
+        column("position", Kind::Int),
+        column("id", Kind::Id),
+        column("date", Kind::Date),
+        column("currency", Kind::Text),
+        column("error", Kind::Text),
+        column("created_at", Kind::Instant),
+    ],
+    indexes: &[Index { name: "settlement_failures_of", columns: &["date", "currency"], unique: false, filter: None }],
+};
 
 static LINES: Table = Table {
     name: "settlement_lines",
@@ -79,7 +94,7 @@ impl View for Settlement {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static Table] {
@@ -114,13 +129,14 @@ impl View for Settlement {
                 let fresh = i64::try_from(recorded.position.number()).unwrap_or(i64::MAX);
                 let key = *self.failed.entry(of).or_insert(fresh);
                 changes.put(0, failed(*id, body, recorded, key));
+                changes.append(2, failure(*id, body, recorded));
                 Ok(())
             }
         }
     }
 }
 
-fn completed(id: SettlementId, body: &Completed, recorded: &Recorded, key: Option<Value>) -> [Value; 13] {
+fn completed(id: SettlementId, body: &Completed, recorded: &Recorded, key: Option<Value>) -> [Value; 14] {
     [
         key.unwrap_or_else(|| position(recorded.position)),
         id.uuid().into(),
@@ -135,10 +151,11 @@ fn completed(id: SettlementId, body: &Completed, recorded: &Recorded, key: Optio
         body.cut.map_or(Value::Null, |cut| position(cut.from)),
         body.cut.map_or(Value::Null, |cut| position(cut.to)),
         recorded.recorded_at.into(),
+        position(recorded.position),
     ]
 }
 
-fn failed(id: SettlementId, body: &Failed, recorded: &Recorded, key: i64) -> [Value; 13] {
+fn failed(id: SettlementId, body: &Failed, recorded: &Recorded, key: i64) -> [Value; 14] {
     [
         Value::Int(key),
         id.uuid().into(),
@@ -152,6 +169,18 @@ fn failed(id: SettlementId, body: &Failed, recorded: &Recorded, key: i64) -> [Va
         Value::Int(0),
         Value::Null,
         Value::Null,
+        recorded.recorded_at.into(),
+        position(recorded.position),
+    ]
+}
+
+fn failure(id: SettlementId, body: &Failed, recorded: &Recorded) -> [Value; 6] {
+    [
+        position(recorded.position),
+        id.uuid().into(),
+        Value::Int(body.date.days()),
+        body.currency.as_str().into(),
+        body.error.as_str().into(),
         recorded.recorded_at.into(),
     ]
 }

@@ -2,6 +2,9 @@
 //!
 //! The key of an entry holds the number of its account and its number on that account, so a page of a statement is one
 //! range of keys wherever it lies. Description and tags are those of the payment and are not stored again.
+//!
+//! Positions grow along the entries of an account, and each entry holds the balance and the sum of all credits up to
+//! it: what a wallet held at any position is found by halving the range, without reading the entries between.
 
 use flexledger_domain::books::Side;
 use flexledger_domain::ids::ApplicationId;
@@ -36,6 +39,7 @@ const COLUMNS: &[Column] = &[
     column("credit", Kind::Bool),
     column("amount", Kind::Amount),
     column("closing_balance", Kind::Amount),
+    column("total_credited", Kind::Amount),
     column("created_at", Kind::Instant),
 ];
 
@@ -47,6 +51,8 @@ static ACCOUNTS: Table = Table {
         column("currency", Kind::Text),
         column("entries", Kind::Int),
         column("balance", Kind::Amount),
+        column("credited", Kind::Amount),
+        column("position", Kind::Int),
     ],
     indexes: &[Index {
         name: "statement_accounts_by_owner",
@@ -57,6 +63,7 @@ static ACCOUNTS: Table = Table {
 };
 const ENTRY_COUNT: usize = 3;
 const BALANCE: usize = 4;
+const CREDITED: usize = 5;
 
 /// The keys of the entries `from` to `to` of an account.
 pub(crate) fn entry_range(account: i64, from: u64, to: u64) -> (i64, i64) {
@@ -70,6 +77,7 @@ struct Account {
     number: i64,
     entries: u64,
     balance: Amount,
+    credited: Amount,
 }
 
 /// The view.
@@ -84,7 +92,7 @@ impl View for Statement {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static Table] {
@@ -97,8 +105,15 @@ impl View for Statement {
 
     fn restore(&mut self, _: usize, row: &[Value]) -> Result<(), Stop> {
         let wrong = || Stop::new("not a row of statement_accounts");
-        let [Value::Int(number), Value::Id(application), Value::Text(code), Value::Int(entries), Value::Text(balance)] =
-            row
+        let [
+            Value::Int(number),
+            Value::Id(application),
+            Value::Text(code),
+            Value::Int(entries),
+            Value::Text(balance),
+            Value::Text(credited),
+            _,
+        ] = row
         else {
             return Err(wrong());
         };
@@ -106,6 +121,7 @@ impl View for Statement {
             number: *number,
             entries: u64::try_from(*entries).map_err(|_| wrong())?,
             balance: Amount::parse(balance, SCALE).map_err(|_| wrong())?,
+            credited: Amount::parse(credited, SCALE).map_err(|_| wrong())?,
         };
         let application = ApplicationId::from_uuid(uuid::Uuid::from_bytes(*application));
         self.accounts.insert((application, currency(code)?), account);
@@ -114,23 +130,37 @@ impl View for Statement {
 
     fn apply(&mut self, recorded: &Recorded, changes: &mut Changes) -> Result<(), Stop> {
         if let Event::Payment(PaymentEvent::WalletProvisioned(_, body)) = &recorded.event {
-            self.add_account(body.application, &body.currency, changes)?;
+            self.add_account(body.application, &body.currency, recorded, changes)?;
         }
         if recorded.event.journal().is_some() { self.book(recorded, changes) } else { Ok(()) }
     }
 }
 
 impl Statement {
-    fn add_account(&mut self, application: ApplicationId, code: &str, changes: &mut Changes) -> Result<(), Stop> {
+    fn add_account(
+        &mut self,
+        application: ApplicationId,
+        code: &str,
+        recorded: &Recorded,
+        changes: &mut Changes,
+    ) -> Result<(), Stop> {
         let number = i64::try_from(self.accounts.len() + 1).unwrap_or(i64::MAX);
         if number > MOST_ACCOUNTS {
             return Err(Stop::new("too many wallets"));
         }
-        let account = Account { number, entries: 0, balance: Amount::ZERO };
+        let account = Account { number, entries: 0, balance: Amount::ZERO, credited: Amount::ZERO };
         if self.accounts.insert((application, currency(code)?), account).is_some() {
             return Err(Stop::new("this wallet exists already"));
         }
-        let row = [Value::Int(number), application.uuid().into(), code.into(), Value::Int(0), amount(Amount::ZERO)];
+        let row = [
+            Value::Int(number),
+            application.uuid().into(),
+            code.into(),
+            Value::Int(0),
+            amount(Amount::ZERO),
+            amount(Amount::ZERO),
+            position(recorded.position),
+        ];
         changes.insert(1, row);
         Ok(())
     }
@@ -159,6 +189,7 @@ impl Statement {
                 (posting.side == Side::Credit).into(),
                 amount(posting.money.amount),
                 amount(after.balance),
+                amount(after.credited),
                 recorded.recorded_at.into(),
             ]);
         }
@@ -166,7 +197,11 @@ impl Statement {
             changes.append(0, row);
         }
         for (of, account) in booked {
-            let cells = [(ENTRY_COUNT, count(account.entries)), (BALANCE, amount(account.balance))];
+            let cells = [
+                (ENTRY_COUNT, count(account.entries)),
+                (BALANCE, amount(account.balance)),
+                (CREDITED, amount(account.credited)),
+            ];
             changes.update(1, Key::Int(account.number), cells);
             self.accounts.insert(of, account);
         }
@@ -176,15 +211,16 @@ impl Statement {
 
 impl Account {
     fn with(self, side: Side, amount: Amount) -> Result<Account, Stop> {
-        let balance = match side {
-            Side::Debit => self.balance.minus(amount),
-            Side::Credit => self.balance.plus(amount),
+        let (balance, credited) = match side {
+            Side::Debit => (self.balance.minus(amount), Ok(self.credited)),
+            Side::Credit => (self.balance.plus(amount), self.credited.plus(amount)),
         };
         let balance = balance.map_err(|_| Stop::new("a balance does not fit"))?;
+        let credited = credited.map_err(|_| Stop::new("a sum does not fit"))?;
         let entries = self.entries + 1;
         if entries > MOST_ENTRIES {
             return Err(Stop::new("too many entries on one wallet"));
         }
-        Ok(Account { entries, balance, ..self })
+        Ok(Account { entries, balance, credited, ..self })
     }
 }

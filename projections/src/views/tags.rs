@@ -1,16 +1,20 @@
 //! The tag registry (`idaas.md` 6).
+//!
+//! The second table holds what became of each tag, by position: a row tells what its event changed and leaves the
+//! rest empty. So a tag as it was is the newest filled cell of each column.
 
-use flexledger_domain::identity::IdentityEvent;
+use flexledger_domain::identity::{IdentityEvent, TagCreated};
+use flexledger_domain::ids::TagId;
 use flexledger_domain::{Event, Recorded};
 
 use crate::changes::Changes;
-use crate::table::{Column, Index, Kind, Table, column};
-use crate::value::{Key, position};
+use crate::table::{Column, Index, Kind, Table, column, optional};
+use crate::value::{Key, Value, position};
 use crate::view::{Stop, View};
 
 pub(super) const NAME: &str = "tags";
 
-static TABLES: &[&Table] = &[&TABLE];
+static TABLES: &[&Table] = &[&TABLE, &HISTORY];
 
 static TABLE: Table = Table {
     name: "tags",
@@ -35,6 +39,20 @@ const COLUMNS: &[Column] = &[
     column("created_at", Kind::Instant),
 ];
 const ACTIVE: usize = 4;
+const OWNER: usize = 5;
+const OWNER_APPLICATION: usize = 6;
+
+static HISTORY: Table = Table {
+    name: "tag_changes",
+    columns: &[
+        column("position", Kind::Int),
+        column("tag", Kind::Id),
+        optional("active", Kind::Bool),
+        optional("owner", Kind::Id),
+        optional("owner_application", Kind::Id),
+    ],
+    indexes: &[Index { name: "tag_changes_of", columns: &["tag"], unique: false, filter: None }],
+};
 
 /// The view.
 pub(super) struct Tags;
@@ -45,7 +63,7 @@ impl View for Tags {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static Table] {
@@ -53,29 +71,43 @@ impl View for Tags {
     }
 
     fn apply(&mut self, recorded: &Recorded, changes: &mut Changes) -> Result<(), Stop> {
-        match &recorded.event {
-            Event::Identity(IdentityEvent::TagCreated(id, body)) => changes.insert(
-                0,
-                [
-                    id.uuid().into(),
-                    position(recorded.position),
-                    body.local.as_str().into(),
-                    body.handle.as_str().into(),
-                    true.into(),
-                    body.owner.uuid().into(),
-                    body.application.uuid().into(),
-                    body.application.uuid().into(),
-                    recorded.recorded_at.into(),
-                ],
-            ),
-            Event::Identity(IdentityEvent::TagDisabled(id, _)) => {
-                changes.update(0, Key::Id(id.uuid().into_bytes()), [(ACTIVE, false.into())]);
+        let Event::Identity(event) = &recorded.event else { return Ok(()) };
+        match event {
+            IdentityEvent::TagCreated(id, body) => {
+                changes.insert(0, created(*id, body, recorded));
+                let (owner, application) = (body.owner.uuid().into(), body.application.uuid().into());
+                changes.append(1, [position(recorded.position), id.uuid().into(), true.into(), owner, application]);
             }
-            Event::Identity(IdentityEvent::TagEnabled(id, _)) => {
-                changes.update(0, Key::Id(id.uuid().into_bytes()), [(ACTIVE, true.into())]);
+            IdentityEvent::TagDisabled(id, _) => switch(*id, false, recorded, changes),
+            IdentityEvent::TagEnabled(id, _) => switch(*id, true, recorded, changes),
+            IdentityEvent::TagTransferred(id, body) => {
+                let (owner, application): (Value, Value) = (body.owner.uuid().into(), body.application.uuid().into());
+                let cells = [(OWNER, owner.clone()), (OWNER_APPLICATION, application.clone())];
+                changes.update(0, Key::Id(id.uuid().into_bytes()), cells);
+                changes.append(1, [position(recorded.position), id.uuid().into(), Value::Null, owner, application]);
             }
             _ => {}
         }
         Ok(())
     }
+}
+
+fn created(id: TagId, body: &TagCreated, recorded: &Recorded) -> [Value; 9] {
+    [
+        id.uuid().into(),
+        position(recorded.position),
+        body.local.as_str().into(),
+        body.handle.as_str().into(),
+        true.into(),
+        body.owner.uuid().into(),
+        body.application.uuid().into(),
+        body.application.uuid().into(),
+        recorded.recorded_at.into(),
+    ]
+}
+
+fn switch(id: TagId, active: bool, recorded: &Recorded, changes: &mut Changes) {
+    changes.update(0, Key::Id(id.uuid().into_bytes()), [(ACTIVE, active.into())]);
+    let row = [position(recorded.position), id.uuid().into(), active.into(), Value::Null, Value::Null];
+    changes.append(1, row);
 }

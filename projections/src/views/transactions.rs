@@ -50,10 +50,13 @@ const COLUMNS: &[Column] = &[
     column("expires_at", Kind::Instant),
     column("created_at", Kind::Instant),
     column("updated_at", Kind::Instant),
+    optional("outcome", Kind::Int),
 ];
 const STATUS: usize = 9;
 const REASON: usize = 11;
 const UPDATED_AT: usize = 14;
+/// Where the event stands that ended the payment.
+const OUTCOME: usize = 15;
 
 static PARTIES: Table = Table {
     name: "payment_parties",
@@ -101,7 +104,7 @@ impl View for Transactions {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static Table] {
@@ -180,6 +183,7 @@ impl Transactions {
             body.expires_at.into(),
             recorded.recorded_at.into(),
             recorded.recorded_at.into(),
+            Value::Null,
         ];
         changes.insert(0, row);
         if let Some(party) = self.parties.get_mut(&body.sender.application) {
@@ -207,7 +211,8 @@ fn end(
         Some(_) => Some((REASON, personal(reason)?)),
         None => None,
     };
-    let cells = [(STATUS, code(status)), (UPDATED_AT, recorded.recorded_at.into())];
+    let cells =
+        [(STATUS, code(status)), (UPDATED_AT, recorded.recorded_at.into()), (OUTCOME, position(recorded.position))];
     changes.update(0, Key::Int(key), cells.into_iter().chain(reason));
     Ok(())
 }

@@ -78,13 +78,6 @@ async fn a_fake_node_keeps_the_contract() {
     assert!(node.world().empty_appends > 0, "a probe goes through an append");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fake_node_that_keeps_the_end_secret_keeps_the_contract() {
-    let node = FakeNode::start().await;
-    node.keep_end_secret();
-    contract::run(&Ledgers::new(|ledger: &str| node.address(ledger))).await;
-}
-
 /// `KURRENTDB_URL` is a URL without a ledger, such as `kurrentdb://admin:changeit@localhost:2113?tls=false`. The ledgers
 /// that the suite makes there stay.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -281,6 +274,18 @@ async fn a_read_that_ends_early_goes_on() {
         node.fail_next(Call::Read, fault);
         assert_eq!(head(&store).await, 100, "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn the_end_is_looked_up_when_no_read_tells_it() {
+    let node = FakeNode::start().await;
+    node.keep_end_secret();
+    let store = open(node.address("a")).await;
+    assert!(store.read(Position::START, 10).await.unwrap().is_empty());
+    store.append(Position::START, batch(0, 10)).await.unwrap();
+    assert_eq!(store.read(Position::new(3), 10).await.unwrap().len(), 7);
+    node.fail_next(Call::Read, Fault::EndsAfter(2));
+    assert_eq!(store.read(Position::START, 10).await.unwrap().len(), 10);
 }
 
 #[tokio::test]

@@ -35,9 +35,9 @@ pub(crate) struct Fold {
 impl Fold {
     /// Makes the tables of the views where they are missing or of another version, and reads back what they need.
     pub async fn open(writer: &mut Writer, views: &[Make]) -> Result<Fold, ViewError> {
-        let dialect = crate::table::Dialect::Sqlite;
+        let dialect = writer.dialect();
         for sql in CHECKPOINTS.create(dialect) {
-            writer.execute(&sql.into(), &[]).await?;
+            writer.execute(&sql, &[]).await?;
         }
         let mut slots = Vec::with_capacity(views.len());
         for make in views {
@@ -176,17 +176,17 @@ async fn prepare(writer: &mut Writer, view: &dyn View) -> Result<(Position, Valu
         }
         _ => None,
     };
-    let dialect = crate::table::Dialect::Sqlite;
-    writer.control("BEGIN IMMEDIATE").await?;
+    let dialect = writer.dialect();
+    writer.begin().await?;
     if at.is_none() {
         for table in view.tables() {
-            writer.execute(&table.drop().into(), &[]).await?;
+            writer.execute(&table.drop(), &[]).await?;
         }
-        writer.execute(&"DELETE FROM view_checkpoints WHERE name = ?".into(), &[view.name().into()]).await?;
+        writer.execute("DELETE FROM view_checkpoints WHERE name = ?", &[view.name().into()]).await?;
     }
     for table in view.tables() {
         for sql in table.create(dialect) {
-            writer.execute(&sql.into(), &[]).await?;
+            writer.execute(&sql, &[]).await?;
         }
     }
     writer.control("COMMIT").await?;

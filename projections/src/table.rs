@@ -88,16 +88,11 @@ impl Dialect {
         }
     }
 
-    /// Writes the placeholder of parameter `number` (from 1). PostgreSQL has to be told its type in a list of values.
-    fn placeholder(self, sql: &mut String, number: usize, kind: Option<Kind>) {
+    /// Texts are compared byte by byte, everywhere alike.
+    fn order(self, kind: Kind) -> &'static str {
         match (self, kind) {
-            (Dialect::Sqlite, _) => sql.push('?'),
-            (Dialect::Postgres, None) => {
-                let _ = write!(sql, "${number}");
-            }
-            (Dialect::Postgres, Some(kind)) => {
-                let _ = write!(sql, "${number}::{}", self.type_name(kind));
-            }
+            (Dialect::Postgres, Kind::Text | Kind::Amount | Kind::Personal) => " COLLATE \"C\"",
+            _ => "",
         }
     }
 
@@ -119,7 +114,7 @@ impl Dialect {
         let mut out = String::with_capacity(sql.len() + 16);
         for (number, part) in sql.split('?').enumerate() {
             if number > 0 {
-                self.placeholder(&mut out, number, None);
+                let _ = write!(out, "${number}");
             }
             out.push_str(part);
         }
@@ -151,7 +146,13 @@ impl Table {
             } else {
                 " NOT NULL"
             };
-            let _ = write!(sql, "{comma}{} {}{rest}", column.name, dialect.type_name(column.kind));
+            let _ = write!(
+                sql,
+                "{comma}{} {}{}{rest}",
+                column.name,
+                dialect.type_name(column.kind),
+                dialect.order(column.kind)
+            );
         }
         let by_number = self.columns.first().is_some_and(|key| key.kind == Kind::Int);
         // A number is SQLite's own row key; a table under another key is stored in the order of that key.
@@ -178,11 +179,18 @@ impl Table {
         format!("DROP TABLE IF EXISTS {}", self.name)
     }
 
-    /// The statement that adds `rows` rows; with `replace`, a row with the same key is replaced.
+    /// The statement that adds `rows` rows; with `replace`, a row with the same key is replaced. On SQLite it takes a
+    /// parameter per cell; on PostgreSQL an array per column, of any number of rows.
     #[must_use]
     pub fn insert(&self, dialect: Dialect, rows: usize, replace: bool) -> String {
-        let mut sql = format!("INSERT {}INTO {} ({}) VALUES ", dialect.or_fail(), self.name, self.names());
-        self.values(&mut sql, dialect, rows, &vec![None; self.columns.len()]);
+        let mut sql = format!("INSERT {}INTO {} ({}) ", dialect.or_fail(), self.name, self.names());
+        match dialect {
+            Dialect::Sqlite => values(&mut sql, rows, self.columns.len()),
+            Dialect::Postgres => {
+                sql.push_str("SELECT * FROM ");
+                arrays(&mut sql, self.columns.iter().map(|column| column.kind));
+            }
+        }
         if replace {
             let _ = write!(sql, " ON CONFLICT ({}) DO UPDATE SET ", self.key());
             for (at, column) in self.columns.iter().enumerate().skip(1) {
@@ -193,7 +201,8 @@ impl Table {
         sql
     }
 
-    /// The statement that sets the columns of `mask` (bit n: column n) in `rows` rows found by their keys.
+    /// The statement that sets the columns of `mask` (bit n: column n) in `rows` rows found by their keys. Parameters
+    /// as with [`Table::insert`], the key first.
     #[must_use]
     pub fn update(&self, dialect: Dialect, rows: usize, mask: u64) -> String {
         let set: Vec<_> = self.columns.iter().enumerate().skip(1).filter(|(at, _)| mask >> at & 1 == 1).collect();
@@ -202,27 +211,22 @@ impl Table {
             let comma = if place > 0 { ", " } else { "" };
             let _ = write!(sql, "{comma}{} = v.column{}", column.name, place + 2);
         }
-        sql.push_str(" FROM (VALUES ");
-        let key = self.columns.first().map(|column| column.kind);
-        let kinds: Vec<_> = std::iter::once(key).chain(set.iter().map(|(_, column)| Some(column.kind))).collect();
-        self.values(&mut sql, dialect, rows, &kinds);
-        let _ = write!(sql, ") AS v WHERE {}.{} = v.column1", self.name, self.key());
-        sql
-    }
-
-    fn values(&self, sql: &mut String, dialect: Dialect, rows: usize, kinds: &[Option<Kind>]) {
-        let mut number = 0;
-        for row in 0..rows {
-            sql.push_str(if row > 0 { ",(" } else { "(" });
-            for (at, kind) in kinds.iter().enumerate() {
-                number += 1;
-                if at > 0 {
-                    sql.push(',');
-                }
-                dialect.placeholder(sql, number, *kind);
+        sql.push_str(" FROM ");
+        match dialect {
+            Dialect::Sqlite => {
+                sql.push('(');
+                values(&mut sql, rows, set.len() + 1);
+                sql.push_str(") AS v");
             }
-            sql.push(')');
+            Dialect::Postgres => {
+                let key = self.columns.first().into_iter();
+                arrays(&mut sql, key.chain(set.iter().map(|(_, column)| *column)).map(|column| column.kind));
+                let names: Vec<_> = (1..=set.len() + 1).map(|number| format!("column{number}")).collect();
+                let _ = write!(sql, " AS v ({})", names.join(", "));
+            }
         }
+        let _ = write!(sql, " WHERE {}.{} = v.column1", self.name, self.key());
+        sql
     }
 
     /// The query that reads rows in order of their keys, those that match `filter`. With `after`, its first parameter
@@ -238,6 +242,28 @@ impl Table {
         let _ = write!(sql, " ORDER BY {} LIMIT ?", self.key());
         sql
     }
+}
+
+/// `rows` rows of parameters, for SQLite.
+fn values(sql: &mut String, rows: usize, columns: usize) {
+    sql.push_str("VALUES ");
+    for row in 0..rows {
+        sql.push_str(if row > 0 { ",(" } else { "(" });
+        for at in 0..columns {
+            sql.push_str(if at > 0 { ",?" } else { "?" });
+        }
+        sql.push(')');
+    }
+}
+
+/// Rows from one array per column, for PostgreSQL.
+fn arrays(sql: &mut String, kinds: impl Iterator<Item = Kind>) {
+    sql.push_str("unnest(");
+    for (at, kind) in kinds.enumerate() {
+        let comma = if at > 0 { "," } else { "" };
+        let _ = write!(sql, "{comma}${}::{}[]", at + 1, Dialect::Postgres.type_name(kind));
+    }
+    sql.push(')');
 }
 
 #[cfg(test)]
@@ -262,7 +288,7 @@ mod tests {
         assert_eq!(
             TABLE.create(Dialect::Postgres),
             [
-                "CREATE TABLE IF NOT EXISTS t (id BYTEA PRIMARY KEY NOT NULL, n BIGINT NOT NULL, a TEXT)",
+                "CREATE TABLE IF NOT EXISTS t (id BYTEA PRIMARY KEY NOT NULL, n BIGINT NOT NULL, a TEXT COLLATE \"C\")",
                 "CREATE INDEX IF NOT EXISTS t_n ON t (n, id) WHERE n > 0",
             ]
         );
@@ -273,7 +299,8 @@ mod tests {
         assert_eq!(TABLE.insert(Dialect::Sqlite, 2, false), "INSERT OR FAIL INTO t (id, n, a) VALUES (?,?,?),(?,?,?)");
         assert_eq!(
             TABLE.insert(Dialect::Postgres, 1, true),
-            "INSERT INTO t (id, n, a) VALUES ($1,$2,$3) ON CONFLICT (id) DO UPDATE SET n = excluded.n, a = excluded.a"
+            "INSERT INTO t (id, n, a) SELECT * FROM unnest($1::BYTEA[],$2::BIGINT[],$3::TEXT[]) \
+             ON CONFLICT (id) DO UPDATE SET n = excluded.n, a = excluded.a"
         );
         assert_eq!(
             TABLE.update(Dialect::Sqlite, 2, 0b100),
@@ -281,8 +308,8 @@ mod tests {
         );
         assert_eq!(
             TABLE.update(Dialect::Postgres, 1, 0b110),
-            "UPDATE t SET n = v.column2, a = v.column3 FROM (VALUES ($1::BYTEA,$2::BIGINT,$3::TEXT)) AS v \
-             WHERE t.id = v.column1"
+            "UPDATE t SET n = v.column2, a = v.column3 FROM unnest($1::BYTEA[],$2::BIGINT[],$3::TEXT[]) \
+             AS v (column1, column2, column3) WHERE t.id = v.column1"
         );
         assert_eq!(
             TABLE.page(Some("n > 0"), true),

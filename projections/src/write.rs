@@ -15,8 +15,10 @@ use crate::database::{Row, Writer};
 use crate::table::{Column, Dialect, Kind, Table, column, optional};
 use crate::value::{Key, Value, position};
 
-/// Rows per statement. A row has at most 64 cells, so no statement passes SQLite's 32,766 parameters.
+/// Rows per statement on SQLite. A row has at most 64 cells, so no statement passes its 32,766 parameters.
 const CHUNKS: [usize; 4] = [128, 32, 8, 1];
+/// Rows per statement on PostgreSQL at most: its statements take arrays of any length.
+const ARRAY_ROWS: usize = 4096;
 
 /// Where each view stands. `event` is the id of the event there, so that another log is noticed.
 pub(crate) static CHECKPOINTS: Table = Table { name: "view_checkpoints", columns: CHECKPOINT_COLUMNS, indexes: &[] };
@@ -87,8 +89,18 @@ impl Statements {
         Statements { dialect, texts: HashMap::new() }
     }
 
+    /// How many of `rows` rows the next statement takes.
+    fn chunk(&self, rows: usize) -> usize {
+        match self.dialect {
+            Dialect::Sqlite => CHUNKS.into_iter().find(|size| *size <= rows).unwrap_or(1),
+            Dialect::Postgres => rows.min(ARRAY_ROWS),
+        }
+    }
+
     fn get(&mut self, table: &Table, op: Op, rows: usize) -> Arc<str> {
         let dialect = self.dialect;
+        // On PostgreSQL one text takes any number of rows.
+        let rows = if dialect == Dialect::Postgres { 0 } else { rows };
         let text = self.texts.entry((table.name, op, rows)).or_insert_with(|| match op {
             Op::Insert => table.insert(dialect, rows, false).into(),
             Op::Put => table.insert(dialect, rows, true).into(),
@@ -100,7 +112,7 @@ impl Statements {
 
 /// Writes a batch: the rows of every part and its checkpoint, all or nothing.
 pub(crate) async fn write(writer: &mut Writer, statements: &mut Statements, parts: &[Part]) -> Result<(), WriteError> {
-    writer.control("BEGIN IMMEDIATE").await?;
+    writer.begin().await?;
     let written = write_parts(writer, statements, parts).await;
     match written {
         Ok(()) => Ok(writer.control("COMMIT").await?),
@@ -128,7 +140,7 @@ async fn write_parts(writer: &mut Writer, statements: &mut Statements, parts: &[
     }
     if !parts.is_empty() {
         let sql = statements.get(&CHECKPOINTS, Op::Put, parts.len());
-        writer.execute(&sql, &cells).await?;
+        writer.write(&sql, &kinds(&CHECKPOINTS, Op::Put), &cells).await?;
     }
     Ok(())
 }
@@ -142,7 +154,7 @@ async fn write_table(
     for (op, rows) in groups(changes) {
         let mut rest = rows.as_slice();
         while !rest.is_empty() {
-            let size = CHUNKS.into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
+            let size = statements.chunk(rest.len());
             let (chunk, after) = rest.split_at(size);
             write_chunk(writer, statements, view, changes, op, chunk).await?;
             rest = after;
@@ -173,6 +185,16 @@ fn groups(changes: &TableChanges) -> Vec<(Op, Vec<usize>)> {
     groups.into_iter().map(places).collect()
 }
 
+/// What the cells of one row of a statement mean.
+fn kinds(table: &Table, op: Op) -> Vec<Kind> {
+    let mask = match op {
+        Op::Insert | Op::Put => u64::MAX,
+        Op::Update(mask) => mask | 1,
+    };
+    let columns = table.columns.iter().enumerate().filter(|(at, _)| mask >> at & 1 == 1);
+    columns.map(|(_, column)| column.kind).collect()
+}
+
 async fn write_chunk(
     writer: &mut Writer,
     statements: &mut Statements,
@@ -193,7 +215,7 @@ async fn write_chunk(
             }
         }
     }
-    match writer.execute(&sql, &cells).await {
+    match writer.write(&sql, &kinds(changes.table, op), &cells).await {
         Ok(touched) if touched == chunk.len() as u64 => Ok(()),
         Ok(touched) => {
             let what = format!("{} rows expected, {touched} found", chunk.len());

@@ -81,3 +81,24 @@ fn another_history_has_another_digest() {
         assert_ne!(digests(&a).await, digests(&b).await);
     });
 }
+
+#[test]
+fn the_same_on_postgres() {
+    common::on_postgres(&[
+        ("pieces_and_live_give_the_same_rows_as_a_rebuild", pieces_and_live_give_the_same_rows_as_a_rebuild),
+        ("another_history_has_another_digest", another_history_has_another_digest),
+    ]);
+}
+
+#[test]
+fn both_databases_hold_the_same_rows() {
+    fn on_sqlite_and_here() {
+        run(async {
+            let world = World::random(11, 400);
+            let (_here, here) = filled(&world).await;
+            let (_there, there) = common::on_sqlite(filled(&world)).await;
+            assert!(common::is_postgres() && digests(&here).await == digests(&there).await);
+        });
+    }
+    common::on_postgres(&[("both", on_sqlite_and_here)]);
+}

@@ -247,3 +247,11 @@ fn lists_sort_by_every_property_and_pages_never_overlap() {
         }
     });
 }
+
+#[test]
+fn the_same_on_postgres() {
+    common::on_postgres(&[
+        ("the_laws_hold_on_the_rows", the_laws_hold_on_the_rows),
+        ("lists_sort_by_every_property_and_pages_never_overlap", lists_sort_by_every_property_and_pages_never_overlap),
+    ]);
+}

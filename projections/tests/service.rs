@@ -248,3 +248,22 @@ async fn writes_that_fail_are_tried_again() {
     let (_other, whole) = filled(&world).await;
     assert_eq!(digests(&views).await, digests(&whole).await);
 }
+
+#[test]
+fn the_same_on_postgres() {
+    common::on_postgres(&[
+        ("a_waiting_reader_sees_what_was_published", a_waiting_reader_sees_what_was_published),
+        ("a_late_follower_reads_the_store", a_late_follower_reads_the_store),
+        ("a_position_that_never_comes_is_late", a_position_that_never_comes_is_late),
+        (
+            "a_view_stops_at_what_it_cannot_apply_and_the_others_go_on",
+            a_view_stops_at_what_it_cannot_apply_and_the_others_go_on,
+        ),
+        ("an_update_of_a_row_that_is_not_there_stops_the_view", an_update_of_a_row_that_is_not_there_stops_the_view),
+        ("another_log_is_noticed", another_log_is_noticed),
+        ("wrong_requests_are_told_apart", wrong_requests_are_told_apart),
+        ("tags_and_subjects_are_found", tags_and_subjects_are_found),
+        ("a_payment_shows_its_webhook_records", a_payment_shows_its_webhook_records),
+        ("a_second_process_reads_beside_the_first", a_second_process_reads_beside_the_first),
+    ]);
+}

@@ -1,4 +1,4 @@
-//! The one place that knows which database holds the views.
+//! Views in one SQLite file.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection as _, Decode, Row as _, Sqlite, TypeInfo, ValueRef};
 
+use super::Row;
 use crate::ViewError;
-use crate::table::{Dialect, Table};
 use crate::value::Value;
 
 /// Connections that answer queries; one more writes.
@@ -33,18 +33,8 @@ pub(crate) struct Writer {
 }
 
 impl Database {
-    /// Opens the database at `url` and makes it if it is missing.
-    pub async fn open(url: &str) -> Result<(Database, Writer), ViewError> {
-        let database = Database::prepare(url)?;
-        let writer = database.writer().await?;
-        Ok((database, writer))
-    }
-
     /// Names the database at `url`. It is opened at the first query.
     pub fn prepare(url: &str) -> Result<Database, ViewError> {
-        if !url.starts_with("sqlite:") {
-            return Err(ViewError::Url(url.to_owned()));
-        }
         let wrong = |error: sqlx::Error| ViewError::Url(format!("{url}: {error}"));
         let options = SqliteConnectOptions::from_str(url)
             .map_err(wrong)?
@@ -73,21 +63,10 @@ impl Database {
         Ok(Writer { connection: self.options.connect().await? })
     }
 
-    /// The dialect that this database speaks.
-    pub fn dialect(&self) -> Dialect {
-        Dialect::Sqlite
-    }
-
-    /// All rows that a query, written with `?`, answers.
+    /// All rows that a query answers.
     pub async fn rows(&self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>, ViewError> {
-        let sql = self.dialect().query(sql);
-        let rows = sqlx::query_with(AssertSqlSafe(sql), bind(arguments)?).fetch_all(&self.readers).await?;
-        rows.iter().map(Row::read).collect()
-    }
-
-    /// The first row that a query answers.
-    pub async fn row(&self, sql: &str, arguments: &[Value]) -> Result<Option<Row>, ViewError> {
-        Ok(self.rows(sql, arguments).await?.into_iter().next())
+        let rows = sqlx::query_with(AssertSqlSafe(sql.to_owned()), bind(arguments)?).fetch_all(&self.readers).await?;
+        rows.iter().map(read).collect()
     }
 
     /// A view of the rows as they are at one moment.
@@ -109,16 +88,8 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// All rows that a query answers.
     pub async fn rows(&mut self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>, ViewError> {
-        let sql = Dialect::Sqlite.query(sql);
-        let query = sqlx::query_with(AssertSqlSafe(sql), bind(arguments)?);
-        query.fetch_all(&mut *self.transaction).await?.iter().map(Row::read).collect()
-    }
-
-    /// Rows of a table in order of their keys, those behind `after`, at most `limit`.
-    pub async fn page(&mut self, table: &Table, after: Option<&Value>, limit: u32) -> Result<Vec<Row>, ViewError> {
-        let sql = table.page(None, after.is_some());
-        let arguments: Vec<_> = after.cloned().into_iter().chain([Value::Int(i64::from(limit))]).collect();
-        self.rows(&sql, &arguments).await
+        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), bind(arguments)?);
+        query.fetch_all(&mut *self.transaction).await?.iter().map(read).collect()
     }
 }
 
@@ -132,23 +103,8 @@ impl Writer {
 
     /// All rows that a query answers.
     pub async fn rows(&mut self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>, ViewError> {
-        let sql = Dialect::Sqlite.query(sql);
-        let rows = sqlx::query_with(AssertSqlSafe(sql), bind(arguments)?).fetch_all(&mut self.connection).await?;
-        rows.iter().map(Row::read).collect()
-    }
-
-    /// Rows of a table in order of their keys, those behind `after`, at most `limit`.
-    pub async fn page(
-        &mut self,
-        table: &Table,
-        filter: Option<&str>,
-        after: Option<&Value>,
-        limit: usize,
-    ) -> Result<Vec<Row>, ViewError> {
-        let sql = table.page(filter, after.is_some());
-        let limit = Value::Int(i64::try_from(limit).unwrap_or(i64::MAX));
-        let arguments: Vec<_> = after.cloned().into_iter().chain([limit]).collect();
-        self.rows(&sql, &arguments).await
+        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), bind(arguments)?);
+        query.fetch_all(&mut self.connection).await?.iter().map(read).collect()
     }
 
     /// Begins, commits or takes back a transaction.
@@ -179,15 +135,9 @@ fn bind(values: &[Value]) -> Result<SqliteArguments, sqlx::Error> {
     Ok(arguments)
 }
 
-/// One row that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Row(pub Vec<Value>);
-
-impl Row {
-    fn read(row: &SqliteRow) -> Result<Row, ViewError> {
-        let cells = (0..row.len()).map(|at| read_cell(row, at));
-        Ok(Row(cells.collect::<Result<_, _>>()?))
-    }
+fn read(row: &SqliteRow) -> Result<Row, ViewError> {
+    let cells = (0..row.len()).map(|at| read_cell(row, at));
+    Ok(Row(cells.collect::<Result<_, _>>()?))
 }
 
 fn read_cell(row: &SqliteRow, at: usize) -> Result<Value, sqlx::Error> {

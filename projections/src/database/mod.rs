@@ -1,0 +1,193 @@
+//! The one place that knows which database holds the views.
+
+mod postgres;
+mod sqlite;
+
+use std::sync::Arc;
+
+use crate::ViewError;
+use crate::table::{Dialect, Kind, Table};
+use crate::value::Value;
+
+/// The database of the views, for reading.
+#[derive(Clone)]
+pub(crate) enum Database {
+    Sqlite(sqlite::Database),
+    Postgres(postgres::Database),
+}
+
+/// The connection that writes.
+pub(crate) enum Writer {
+    Sqlite(sqlite::Writer),
+    Postgres(Box<postgres::Writer>),
+}
+
+/// Reads of one moment; they end when this is dropped.
+pub(crate) enum Snapshot {
+    Sqlite(sqlite::Snapshot),
+    Postgres(postgres::Snapshot),
+}
+
+/// One row that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row(pub Vec<Value>);
+
+impl Database {
+    /// Opens the database at `url` and makes what is missing of it.
+    pub async fn open(url: &str) -> Result<(Database, Writer), ViewError> {
+        let database = Database::prepare(url)?;
+        if let Database::Postgres(postgres) = &database {
+            postgres.make().await?;
+        }
+        let mut writer = database.writer().await?;
+        if let Writer::Postgres(writer) = &mut writer {
+            writer.hold().await?;
+        }
+        Ok((database, writer))
+    }
+
+    /// Names the database at `url`. It is opened at the first query.
+    pub fn prepare(url: &str) -> Result<Database, ViewError> {
+        match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => sqlite::Database::prepare(url).map(Database::Sqlite),
+            Some("postgres" | "postgresql") => postgres::Database::prepare(url).map(Database::Postgres),
+            // A URL may hold a password: only its scheme is repeated.
+            scheme => Err(ViewError::Url(scheme.unwrap_or("no URL").to_owned())),
+        }
+    }
+
+    /// A fresh writing connection, after the old one failed.
+    pub async fn writer(&self) -> Result<Writer, sqlx::Error> {
+        match self {
+            Database::Sqlite(database) => database.writer().await.map(Writer::Sqlite),
+            Database::Postgres(database) => Ok(Writer::Postgres(Box::new(database.writer()))),
+        }
+    }
+
+    /// The dialect that this database speaks.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Database::Sqlite(_) => Dialect::Sqlite,
+            Database::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// All rows that a query, written with `?`, answers.
+    pub async fn rows(&self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>, ViewError> {
+        match self {
+            Database::Sqlite(database) => database.rows(sql, arguments).await,
+            Database::Postgres(database) => database.rows(sql, arguments).await,
+        }
+    }
+
+    /// The first row that a query answers.
+    pub async fn row(&self, sql: &str, arguments: &[Value]) -> Result<Option<Row>, ViewError> {
+        Ok(self.rows(sql, arguments).await?.into_iter().next())
+    }
+
+    /// A view of the rows as they are at one moment.
+    pub async fn snapshot(&self) -> Result<Snapshot, ViewError> {
+        match self {
+            Database::Sqlite(database) => database.snapshot().await.map(Snapshot::Sqlite),
+            Database::Postgres(database) => database.snapshot().await.map(Snapshot::Postgres),
+        }
+    }
+
+    /// Closes the reading connections.
+    pub async fn close(&self) {
+        match self {
+            Database::Sqlite(database) => database.close().await,
+            Database::Postgres(database) => database.close().await,
+        }
+    }
+}
+
+impl Snapshot {
+    /// All rows that a query, written with `?`, answers.
+    pub async fn rows(&mut self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>, ViewError> {
+        match self {
+            Snapshot::Sqlite(snapshot) => snapshot.rows(sql, arguments).await,
+            Snapshot::Postgres(snapshot) => snapshot.rows(sql, arguments).await,
+        }
+    }
+
+    /// Rows of a table in order of their keys, those behind `after`, at most `limit`.
+    pub async fn page(&mut self, table: &Table, after: Option<&Value>, limit: u32) -> Result<Vec<Row>, ViewError> {
+        let sql = table.page(None, after.is_some());
+        let arguments: Vec<_> = after.cloned().into_iter().chain([Value::Int(i64::from(limit))]).collect();
+        self.rows(&sql, &arguments).await
+    }
+}
+
+impl Writer {
+    /// The dialect of its database.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Writer::Sqlite(_) => Dialect::Sqlite,
+            Writer::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Runs one statement, written with `?`, and tells how many rows it touched.
+    pub async fn execute(&mut self, sql: &str, arguments: &[Value]) -> Result<u64, sqlx::Error> {
+        match self {
+            Writer::Sqlite(writer) => writer.execute(&sql.into(), arguments).await,
+            Writer::Postgres(writer) => writer.execute(sql, arguments).await,
+        }
+    }
+
+    /// Runs a bulk statement of [`Table::insert`] or [`Table::update`]: `cells` are the rows one after the other, each with a
+    /// cell per kind. Tells how many rows it touched.
+    pub async fn write(&mut self, sql: &Arc<str>, kinds: &[Kind], cells: &[Value]) -> Result<u64, sqlx::Error> {
+        match self {
+            Writer::Sqlite(writer) => writer.execute(sql, cells).await,
+            Writer::Postgres(writer) => writer.write(sql, kinds, cells).await,
+        }
+    }
+
+    /// All rows that a query, written with `?`, answers.
+    pub async fn rows(&mut self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>, ViewError> {
+        match self {
+            Writer::Sqlite(writer) => writer.rows(sql, arguments).await,
+            Writer::Postgres(writer) => writer.rows(sql, arguments).await,
+        }
+    }
+
+    /// Rows of a table in order of their keys, those behind `after`, at most `limit`.
+    pub async fn page(
+        &mut self,
+        table: &Table,
+        filter: Option<&str>,
+        after: Option<&Value>,
+        limit: usize,
+    ) -> Result<Vec<Row>, ViewError> {
+        let sql = table.page(filter, after.is_some());
+        let limit = Value::Int(i64::try_from(limit).unwrap_or(i64::MAX));
+        let arguments: Vec<_> = after.cloned().into_iter().chain([limit]).collect();
+        self.rows(&sql, &arguments).await
+    }
+
+    /// Begins a transaction for writing.
+    pub async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        match self {
+            Writer::Sqlite(writer) => writer.control("BEGIN IMMEDIATE").await,
+            Writer::Postgres(writer) => writer.control("BEGIN").await,
+        }
+    }
+
+    /// Commits the transaction or takes it back: `COMMIT`, `ROLLBACK`.
+    pub async fn control(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+        match self {
+            Writer::Sqlite(writer) => writer.control(sql).await,
+            Writer::Postgres(writer) => writer.control(sql).await,
+        }
+    }
+
+    /// Closes the connection; what is committed is in the database then.
+    pub async fn close(self) {
+        match self {
+            Writer::Sqlite(writer) => writer.close().await,
+            Writer::Postgres(writer) => writer.close().await,
+        }
+    }
+}

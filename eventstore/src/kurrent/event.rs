@@ -14,7 +14,6 @@ use kurrentdb::{EventData, RecordedEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::hash::Hash;
 use crate::port::{Record, StoreError};
 
 /// The type of an event whose bytes name no kind.
@@ -76,7 +75,7 @@ pub(super) fn outgoing(record: &Record) -> Result<Outgoing, StoreError> {
 /// An event of the stream as a record. A hash that is none is read as zeros, which no event has.
 pub(super) fn record(event: &RecordedEvent) -> Record {
     let metadata = serde_json::from_slice::<Metadata>(&event.custom_metadata).ok();
-    let hash = metadata.and_then(|metadata| metadata.hash.parse().ok()).unwrap_or_else(Hash::default);
+    let hash = metadata.and_then(|metadata| metadata.hash.parse().ok()).unwrap_or_default();
     Record { position: position(event.revision), bytes: event.data.to_vec(), hash }
 }
 

@@ -9,6 +9,10 @@
 //!   next scavenge: `keys`.
 //!
 //! Everything is asked of the leading node.
+//!
+//! Which of several nodes of Flexledger writes is not settled here: the revision keeps two writers from ever both being
+//! told that they own a place, but there is no lease, so two that want to write depose each other by turns. One
+//! process writes to a ledger on KurrentDB.
 
 mod address;
 mod append;

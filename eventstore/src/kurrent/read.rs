@@ -105,7 +105,7 @@ impl KurrentStore {
     /// One read: forward from a place, or backward from the end.
     pub(super) async fn page(&self, stream: &str, from: StreamPosition<u64>, limit: usize) -> Page {
         let mut page = Page::default();
-        let options = ReadStreamOptions::default().position(from.clone()).max_count(limit).requires_leader(true);
+        let options = ReadStreamOptions::default().position(from).max_count(limit).requires_leader(true);
         let options = &options;
         let opening =
             self.connection.call(|lent| async move { Ok((lent.client().read_stream(stream, options).await?, lent)) });

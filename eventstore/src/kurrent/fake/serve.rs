@@ -234,11 +234,10 @@ async fn read(node: &Shared, messages: &[Bytes]) -> Reply {
         ReadFrom::End(()) => count - 1,
     };
     let events = if options.direction == 0 { from..count } else { from..from + 1 };
-    let cut = events.clone().count().min(options.count as usize) > limit.unwrap_or(usize::MAX) || limit.is_some();
     let events = events.take(options.count as usize).take(limit.unwrap_or(usize::MAX));
     let event = |revision| ReadEvent { event: world.recorded(&name, revision) };
     let mut messages: Vec<Bytes> = events.map(|at| frame(&content(ReadContent::Event(event(at))))).collect();
-    if !cut && *node.tells_end.lock().unwrap() {
+    if limit.is_none() && *node.tells_end.lock().unwrap() {
         messages.push(frame(&content(ReadContent::LastStreamPosition(count - 1))));
     }
     Reply { messages, end }

@@ -14,12 +14,15 @@ pub mod changes;
 mod database;
 mod error;
 mod fold;
+pub mod frozen;
+pub mod marks;
 mod page;
 mod query;
 mod rows;
 mod runner;
 mod service;
 mod source;
+pub mod switch;
 pub mod table;
 pub mod value;
 pub mod view;
@@ -28,8 +31,9 @@ mod write;
 
 pub use error::ViewError;
 pub use page::{LARGEST_PAGE, Page, Paged, Sort};
+pub use query::as_of::{AccountAsOf, EntryAsOf, PaymentAsOf, TagAsOf, TagChoice};
 pub use rows::{
-    Ambiguous, ApplicationRow, AttemptRow, EntryRow, SettlementEntryRow, SettlementRow, SettlementStatus, SubjectRow,
-    TagRow, ViewStatus, WalletRow, WebhookRow, Which,
+    Ambiguous, ApplicationRow, AttemptRow, ClaimRow, EntryRow, FederationRow, LinkRow, MerchantRow, RequestRow,
+    SettlementEntryRow, SettlementRow, SettlementStatus, SubjectRow, TagRow, ViewStatus, WalletRow, WebhookRow, Which,
 };
 pub use service::Views;

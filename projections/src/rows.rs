@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use flexledger_domain::books::Side;
+use flexledger_domain::consent::Claim;
+use flexledger_domain::federation::LinkStatus;
 use flexledger_domain::identity::PublicKey;
 use flexledger_domain::ids::{
-    ApplicationId, ClientId, EntryId, SettlementEntryId, SettlementId, SubjectId, TagId, TransactionId, WalletId,
+    ApplicationId, ClientId, EntryId, FederationId, LinkId, MerchantId, SettlementEntryId, SettlementId, SubjectId,
+    TagId, TransactionId, WalletId,
 };
+use flexledger_domain::merchants::Request;
 use flexledger_domain::money::{Amount, Currency};
 use flexledger_domain::payments::{Payment, WebhookRecord};
 use flexledger_domain::personal::Personal;
@@ -217,6 +221,93 @@ pub struct SettlementEntryRow {
     pub transaction_count: u64,
     /// When it was made.
     pub created_at: Instant,
+}
+
+/// A claim with what is shown around it (`idaas.md` 7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRow {
+    /// The claim.
+    pub claim: Claim,
+    /// The tag's local name.
+    pub tag_local: Arc<str>,
+    /// The tag's qualified address.
+    pub tag_address: Arc<str>,
+    /// The application that owns the tag now.
+    pub tag_application: ApplicationId,
+    /// The name of the subject that owns the tag now, sealed.
+    pub owner_name: Option<Personal>,
+    /// What the requesting application calls its subject.
+    pub external_id: Arc<str>,
+    /// The name of the requesting subject, sealed.
+    pub subject_name: Option<Personal>,
+    /// The name of the requesting application.
+    pub application_name: Arc<str>,
+}
+
+/// A federated identity: all links of one tag (`idaas.md` 8).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FederationRow {
+    /// Its id.
+    pub id: FederationId,
+    /// The tag.
+    pub tag: TagId,
+    /// The tag's qualified address.
+    pub tag_address: Arc<str>,
+    /// The application that owns the tag now.
+    pub tag_application: ApplicationId,
+    /// Its links, oldest first; at least one.
+    pub links: Vec<LinkRow>,
+    /// When the first of them was begun.
+    pub created_at: Instant,
+}
+
+/// One link of a federated identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkRow {
+    /// Its id.
+    pub id: LinkId,
+    /// The other name.
+    pub linked: Arc<str>,
+    /// The application that owns the other tag now, where it is one of this ledger.
+    pub linked_application: Option<ApplicationId>,
+    /// Who began it.
+    pub application: ApplicationId,
+    /// Where it stands.
+    pub status: LinkStatus,
+    /// The name of the application that proved it.
+    pub verified_by: Option<Arc<str>>,
+    /// When it was begun.
+    pub created_at: Instant,
+}
+
+/// A merchant (`idaas.md` 19).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MerchantRow {
+    /// Its id.
+    pub id: MerchantId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// The tag that its requests are paid to.
+    pub tag: TagId,
+    /// The name of its location.
+    pub location: Arc<str>,
+    /// When it was made known.
+    pub created_at: Instant,
+}
+
+/// A payment request with what is shown around it (`idaas.md` 19).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRow {
+    /// The request.
+    pub request: Request,
+    /// The qualified address of the merchant's tag.
+    pub payee_address: Arc<str>,
+    /// The merchant's name.
+    pub merchant_name: Arc<str>,
+    /// The qualified address of the payer's tag.
+    pub payer_address: Arc<str>,
+    /// The name of the payer's owner, sealed.
+    pub payer_name: Option<Personal>,
 }
 
 /// Several tags have this local name; their qualified addresses, sorted.

@@ -91,6 +91,14 @@ impl<'a> Cells<'a> {
         }
     }
 
+    pub fn optional_uuid(&mut self) -> Result<Option<Uuid>, ViewError> {
+        match self.cells.next() {
+            Some(Value::Id(id)) => Ok(Some(Uuid::from_bytes(*id))),
+            Some(Value::Null) => Ok(None),
+            _ => Err(self.damaged("a UUID or nothing")),
+        }
+    }
+
     pub fn amount(&mut self) -> Result<Amount, ViewError> {
         let text = self.text()?;
         Amount::parse(&text, SCALE).map_err(|_| self.damaged("an amount"))

@@ -1,7 +1,11 @@
 //! Queries. Every one reads committed rows only; call [`crate::Views::caught_up`] first to read your own writes.
 
+pub(crate) mod as_of;
 mod cells;
+mod claims;
+mod federation;
 mod identity;
+mod merchants;
 mod order;
 mod payments;
 mod settlement;

@@ -18,7 +18,7 @@ const TABLE: &str = "settlements";
 /// The currency that a date is looked up in (`idaas.md` 12.1).
 const DEFAULT_CURRENCY: &str = "NGN";
 
-const RECORD: &str = "SELECT t.id, t.date, t.currency, t.status, t.error, t.total_credited, t.total_debited, \
+pub(super) const RECORD: &str = "SELECT t.id, t.date, t.currency, t.status, t.error, t.total_credited, t.total_debited, \
      t.transaction_count, t.application_count, t.cut_from, t.cut_to, t.created_at FROM settlements t";
 
 /// A line `l` of a record, with the name of its application.
@@ -77,10 +77,15 @@ impl Views {
         self.usable(&["applications", "settlement"])?;
         let row = self.database.row(&format!("{RECORD} WHERE {condition}"), arguments).await?;
         let Some(mut found) = row.as_ref().map(record).transpose()? else { return Ok(None) };
-        let rows = self.database.rows(LINE, &[found.id.uuid().into()]).await?;
-        found.entries = rows.iter().map(|row| line(row, &found)).collect::<Result<_, _>>()?;
+        found.entries = line_rows(self, &found).await?;
         Ok(Some(found))
     }
+}
+
+/// The entries of a record.
+pub(super) async fn line_rows(views: &Views, of: &SettlementRow) -> Result<Vec<SettlementEntryRow>, ViewError> {
+    let rows = views.database.rows(LINE, &[of.id.uuid().into()]).await?;
+    rows.iter().map(|row| line(row, of)).collect()
 }
 
 fn damaged(expected: &'static str) -> ViewError {
@@ -88,7 +93,7 @@ fn damaged(expected: &'static str) -> ViewError {
 }
 
 /// Reads [`RECORD`].
-fn record(row: &Row) -> Result<SettlementRow, ViewError> {
+pub(super) fn record(row: &Row) -> Result<SettlementRow, ViewError> {
     let mut cells = Cells::of(TABLE, row);
     Ok(SettlementRow {
         id: SettlementId::from_uuid(cells.uuid()?),

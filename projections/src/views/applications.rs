@@ -35,6 +35,9 @@ const COLUMNS: &[Column] = &[
     column("created_at", Kind::Instant),
 ];
 const ACTIVE: usize = 5;
+const KEY_X: usize = 9;
+const KEY_Y: usize = 10;
+const KEY_VERSION: usize = 12;
 
 /// The view.
 pub(super) struct Applications;
@@ -45,7 +48,7 @@ impl View for Applications {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static Table] {
@@ -75,6 +78,14 @@ impl View for Applications {
             ),
             Event::Identity(IdentityEvent::ApplicationDeactivated(id, _)) => {
                 changes.update(0, Key::Id(id.uuid().into_bytes()), [(ACTIVE, false.into())]);
+            }
+            Event::Identity(IdentityEvent::ApplicationKeyRotated(id, body)) => {
+                let cells = [
+                    (KEY_X, body.public_key.x.as_str().into()),
+                    (KEY_Y, body.public_key.y.as_str().into()),
+                    (KEY_VERSION, Value::Int(i64::from(body.key_version))),
+                ];
+                changes.update(0, Key::Id(id.uuid().into_bytes()), cells);
             }
             _ => {}
         }

@@ -3,6 +3,9 @@
 use crate::view::View;
 
 mod applications;
+mod claims;
+mod federation;
+mod merchants;
 mod settlement;
 mod statement;
 mod subjects;
@@ -30,5 +33,8 @@ pub fn all() -> &'static [(&'static str, Make)] {
         (wallets::NAME, || Box::new(wallets::Wallets::default())),
         (statement::NAME, || Box::new(statement::Statement::default())),
         (settlement::NAME, || Box::new(settlement::Settlement::default())),
+        (claims::NAME, || Box::new(claims::Claims)),
+        (federation::NAME, || Box::new(federation::Federation)),
+        (merchants::NAME, || Box::new(merchants::Merchants)),
     ]
 }

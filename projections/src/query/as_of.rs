@@ -1,0 +1,375 @@
+//! The ledger as it was after an event: the same views, read with positions.
+//!
+//! Every query takes the position `at` and answers from rows that carry positions, so that an old answer costs what a new
+//! one costs: what an account held is found by halving the range of its entries (about 20 key look-ups for a million
+//! entries), all of it inside one statement. A view that does not stand at `at` is an error, never an empty answer.
+
+use std::sync::Arc;
+
+use flexledger_domain::books::Side;
+use flexledger_domain::identity::{Address, TagQuery};
+use flexledger_domain::ids::{ApplicationId, SettlementId, SubjectId, TagId};
+use flexledger_domain::money::{Amount, Currency};
+use flexledger_domain::payments::{Payment, Status};
+use flexledger_domain::{Date, Instant, Position, Reference};
+
+use super::cells::Cells;
+use super::payments::{PARTIES, PAYMENT_COLUMNS, read_payment};
+use super::settlement::{RECORD, line_rows, record};
+use crate::database::Row;
+use crate::value::{Value, count, position};
+use crate::views::{ENTRY_MASK, entry_range};
+use crate::{LARGEST_PAGE, SettlementRow, SettlementStatus, ViewError, Views};
+
+/// What an account held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountAsOf {
+    /// Its number; accounts are numbered in the order in which they were made.
+    pub number: u64,
+    /// Whose wallet.
+    pub application: ApplicationId,
+    /// The name of that application.
+    pub application_name: Arc<str>,
+    /// Its currency.
+    pub currency: Currency,
+    /// How many entries it had.
+    pub entries: u64,
+    /// Credits less debits.
+    pub balance: Amount,
+    /// Sum of all debits.
+    pub total_debited: Amount,
+    /// Sum of all credits.
+    pub total_credited: Amount,
+}
+
+/// One entry of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryAsOf {
+    /// Its number on the account; the first is 1.
+    pub number: u64,
+    /// Where its booking stands in the log.
+    pub position: Position,
+    /// The payment.
+    pub reference: Reference,
+    /// Debit or credit.
+    pub side: Side,
+    /// How much.
+    pub amount: Amount,
+    /// The balance before it.
+    pub opening_balance: Amount,
+    /// The balance after it.
+    pub closing_balance: Amount,
+    /// When it was booked.
+    pub created_at: Instant,
+}
+
+/// A tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagAsOf {
+    /// Its id.
+    pub id: TagId,
+    /// Where its first event stands.
+    pub position: Position,
+    /// Its qualified address.
+    pub address: Address,
+    /// Whether it could be used.
+    pub active: bool,
+    /// Who owned it.
+    pub owner: SubjectId,
+    /// The application that acted for it.
+    pub owner_application: ApplicationId,
+}
+
+/// Which tags are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TagChoice {
+    /// Those made after a position, in order.
+    After(Position),
+    /// The one with this id.
+    Id(TagId),
+    /// Those of this name or address.
+    Named(TagQuery),
+}
+
+/// A payment, and where it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentAsOf {
+    /// As it stood; its webhook records are left out.
+    pub payment: Payment,
+    /// The event that ended it, if it had ended.
+    pub outcome: Option<Position>,
+}
+
+/// Halves the range of entries of the accounts chosen by the query in the middle, all at once. `lo` is the newest entry
+/// at or before the position (0 for none). The chosen rows are (number, entries).
+const HALVING_HEAD: &str = "WITH RECURSIVE f(account, lo, hi) AS (SELECT number, CAST(0 AS BIGINT), entries + 1 FROM (";
+const HALVING_TAIL: &str = ") AS chosen UNION ALL SELECT account, \
+     CASE WHEN (SELECT e.position FROM entries e WHERE e.number = account * 68719476736 + (lo + hi) / 2) <= ? \
+     THEN (lo + hi) / 2 ELSE lo END, \
+     CASE WHEN (SELECT e.position FROM entries e WHERE e.number = account * 68719476736 + (lo + hi) / 2) <= ? \
+     THEN hi ELSE (lo + hi) / 2 END FROM f WHERE hi - lo > 1) \
+     SELECT c.number, c.application, a.name, c.currency, f.lo, e.closing_balance, e.total_credited \
+     FROM f CROSS JOIN statement_accounts c CROSS JOIN applications a \
+     LEFT JOIN entries e ON e.number = f.account * 68719476736 + f.lo \
+     WHERE f.hi - f.lo = 1 AND c.number = f.account AND a.id = c.application";
+
+impl Views {
+    /// Refuses unless these views go on and their rows hold everything up to `at`.
+    fn standing_at(&self, names: &[&'static str], at: Position) -> Result<(), ViewError> {
+        self.usable(names)?;
+        let status = self.status();
+        let behind = status.iter().filter(|view| names.contains(&view.name)).map(|view| view.position).min();
+        match behind {
+            Some(reached) if reached < at => Err(ViewError::Late { reached, wanted: at }),
+            _ => Ok(()),
+        }
+    }
+
+    async fn accounts_where(
+        &self,
+        chosen: &str,
+        mut arguments: Vec<Value>,
+        order: &str,
+        at: Position,
+    ) -> Result<Vec<AccountAsOf>, ViewError> {
+        self.standing_at(&["applications", "statement"], at)?;
+        let sql = format!("{HALVING_HEAD}{chosen}{HALVING_TAIL} ORDER BY {order}");
+        arguments.extend([position(at), position(at)]);
+        self.database.rows(&sql, &arguments).await?.iter().map(account).collect()
+    }
+
+    /// Whether an application had registered by then.
+    ///
+    /// # Errors
+    /// [`ViewError`] when a view stopped, stands before `at`, or the database fails.
+    pub async fn knew_application(&self, id: ApplicationId, at: Position) -> Result<bool, ViewError> {
+        self.standing_at(&["applications"], at)?;
+        let sql = "SELECT position FROM applications WHERE id = ? AND position <= ?";
+        Ok(self.database.row(sql, &[id.uuid().into(), position(at)]).await?.is_some())
+    }
+
+    /// What the wallets of an application held, or those of all, by application and currency.
+    ///
+    /// # Errors
+    /// [`ViewError`] when a view stopped, stands before `at`, or the database fails.
+    pub async fn wallets_at(
+        &self,
+        application: Option<ApplicationId>,
+        at: Position,
+    ) -> Result<Vec<AccountAsOf>, ViewError> {
+        let all = "SELECT number, entries FROM statement_accounts WHERE position <= ?";
+        let (chosen, arguments) = match application {
+            None => (all.to_owned(), vec![position(at)]),
+            Some(id) => (format!("{all} AND application = ?"), vec![position(at), id.uuid().into()]),
+        };
+        self.accounts_where(&chosen, arguments, "c.application, c.currency", at).await
+    }
+
+    /// What accounts held, in the order of their numbers, those behind `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// [`ViewError`] when a view stopped, stands before `at`, or the database fails.
+    pub async fn accounts_at(&self, after: u64, limit: u32, at: Position) -> Result<Vec<AccountAsOf>, ViewError> {
+        let chosen = "SELECT number, entries FROM statement_accounts WHERE position <= ? AND number > ? \
+             ORDER BY number LIMIT ?";
+        let arguments = vec![position(at), count(after), Value::Int(i64::from(limit.min(LARGEST_PAGE)))];
+        self.accounts_where(chosen, arguments, "c.number", at).await
+    }
+
+    /// Entries of a wallet, oldest first, those numbered behind `after`, at most `limit`, and how many there were.
+    /// `None` without such a wallet.
+    ///
+    /// # Errors
+    /// [`ViewError`] when a view stopped, stands before `at`, or the database fails.
+    pub async fn statement_at(
+        &self,
+        of: (ApplicationId, Currency),
+        after: u64,
+        limit: u32,
+        at: Position,
+    ) -> Result<Option<(Vec<EntryAsOf>, u64)>, ViewError> {
+        self.standing_at(&["transactions"], at)?;
+        let chosen = "SELECT number, entries FROM statement_accounts WHERE position <= ? AND application = ? AND \
+             currency = ?";
+        let arguments = vec![position(at), of.0.uuid().into(), of.1.code().into()];
+        let found = self.accounts_where(chosen, arguments, "c.number", at).await?.pop();
+        let Some(AccountAsOf { number, entries, .. }) = found else { return Ok(None) };
+        let last = after.saturating_add(u64::from(limit.min(LARGEST_PAGE))).min(entries);
+        if after >= last {
+            return Ok(Some((Vec::new(), entries)));
+        }
+        let account = i64::try_from(number).map_err(|_| damaged("an account's number"))?;
+        let (from, to) = entry_range(account, after + 1, last);
+        let sql = "SELECT e.number, e.position, e.payment, t.reference_check, e.credit, e.amount, e.closing_balance, \
+             e.created_at FROM entries e JOIN transactions t ON t.position = e.payment \
+             WHERE e.number BETWEEN ? AND ? ORDER BY e.number";
+        let rows = self.database.rows(sql, &[Value::Int(from), Value::Int(to)]).await?;
+        Ok(Some((rows.iter().map(entry).collect::<Result<_, _>>()?, entries)))
+    }
+
+    /// Tags, in the order in which they were made, at most `limit`.
+    ///
+    /// # Errors
+    /// [`ViewError`] when a view stopped, stands before `at`, or the database fails.
+    pub async fn tags_at(&self, choice: &TagChoice, limit: u32, at: Position) -> Result<Vec<TagAsOf>, ViewError> {
+        self.standing_at(&["tags"], at)?;
+        let newest = |column: &str| {
+            format!(
+                "(SELECT c.{column} FROM tag_changes c WHERE c.tag = t.id AND c.position <= ? AND \
+                 c.{column} IS NOT NULL ORDER BY c.position DESC LIMIT 1)"
+            )
+        };
+        let (condition, chosen): (_, Vec<Value>) = match choice {
+            TagChoice::After(after) => ("t.position > ?", vec![position(*after)]),
+            TagChoice::Id(id) => ("t.id = ?", vec![id.uuid().into()]),
+            TagChoice::Named(TagQuery::Bare(local)) => ("t.local = ?", vec![local.as_str().into()]),
+            TagChoice::Named(TagQuery::Qualified(local, handle)) => {
+                ("t.local = ? AND t.handle = ?", vec![local.as_str().into(), handle.as_str().into()])
+            }
+        };
+        let sql = format!(
+            "SELECT t.id, t.position, t.local, t.handle, {}, {}, {} FROM tags t WHERE t.position <= ? AND {condition} \
+             ORDER BY t.position LIMIT ?",
+            newest("active"),
+            newest("owner"),
+            newest("owner_application")
+        );
+        let limit = Value::Int(i64::from(limit.min(LARGEST_PAGE)));
+        let arguments: Vec<Value> = std::iter::repeat_n(position(at), 4).chain(chosen).chain([limit]).collect();
+        self.database.rows(&sql, &arguments).await?.iter().map(tag).collect()
+    }
+
+    /// Settlement records with their entries, by date and currency; those of one date if it is given.
+    ///
+    /// # Errors
+    /// [`ViewError`] when a view stopped, stands before `at`, or the database fails.
+    pub async fn settlements_at(&self, date: Option<Date>, at: Position) -> Result<Vec<SettlementRow>, ViewError> {
+        self.standing_at(&["applications", "settlement"], at)?;
+        let of_date = if date.is_some() { " AND t.date = ?" } else { "" };
+        let date = date.map(|date| Value::Int(date.days()));
+        let sql = format!("{RECORD} WHERE t.outcome <= ?{of_date} ORDER BY t.date, t.currency");
+        let arguments: Vec<Value> = [position(at)].into_iter().chain(date.clone()).collect();
+        let mut found = Vec::new();
+        for row in self.database.rows(&sql, &arguments).await? {
+            let mut found_one = record(&row)?;
+            found_one.entries = line_rows(self, &found_one).await?;
+            found.push(found_one);
+        }
+        // Records that changed since, as the newest failure before left them.
+        let sql = format!(
+            "SELECT t.id, t.date, t.currency, t.error, t.created_at FROM settlement_failures t \
+             JOIN settlements s ON s.date = t.date AND s.currency = t.currency \
+             WHERE s.outcome > ? AND t.position <= ?{of_date} ORDER BY t.position DESC"
+        );
+        let arguments: Vec<Value> = [position(at), position(at)].into_iter().chain(date).collect();
+        for row in self.database.rows(&sql, &arguments).await? {
+            let failed = failure(&row)?;
+            if !found.iter().any(|known| (known.date, known.currency) == (failed.date, failed.currency)) {
+                found.push(failed);
+            }
+        }
+        found.sort_by_key(|row| (row.date, row.currency.code().to_owned()));
+        Ok(found)
+    }
+
+    /// A payment as it stood; `None` when it was not yet there.
+    ///
+    /// # Errors
+    /// [`ViewError`] when a view stopped, stands before `at`, or the database fails.
+    pub async fn payment_as_of(&self, reference: Reference, at: Position) -> Result<Option<PaymentAsOf>, ViewError> {
+        self.standing_at(&["transactions"], at)?;
+        let sql = format!("SELECT {PAYMENT_COLUMNS}, t.outcome FROM transactions t {PARTIES} WHERE t.position = ?");
+        if reference.position() > at {
+            return Ok(None);
+        }
+        let Some(row) = self.database.row(&sql, &[position(reference.position())]).await? else { return Ok(None) };
+        let mut cells = Cells::of("transactions", &row);
+        let mut payment = read_payment(&mut cells)?;
+        let outcome = cells.optional_int()?.map(place).transpose()?.filter(|outcome| *outcome <= at);
+        if outcome.is_none() {
+            payment.status = Status::AwaitingAcceptance;
+            payment.rejection_reason = None;
+            payment.updated_at = payment.created_at;
+        }
+        Ok((payment.reference == reference).then_some(PaymentAsOf { payment, outcome }))
+    }
+}
+
+fn damaged(expected: &'static str) -> ViewError {
+    ViewError::Damaged { table: "entries", expected }
+}
+
+fn place(number: i64) -> Result<Position, ViewError> {
+    u64::try_from(number).map(Position::new).map_err(|_| damaged("a position"))
+}
+
+fn account(row: &Row) -> Result<AccountAsOf, ViewError> {
+    let mut cells = Cells::of("statement_accounts", row);
+    let number = cells.count()?;
+    let application = ApplicationId::from_uuid(cells.uuid()?);
+    let (application_name, currency, entries) = (cells.text()?, cells.currency()?, cells.count()?);
+    let (balance, total_credited) = match entries {
+        0 => (Amount::ZERO, Amount::ZERO),
+        _ => (cells.amount()?, cells.amount()?),
+    };
+    let total_debited = total_credited.minus(balance).map_err(|_| damaged("a sum that fits"))?;
+    Ok(AccountAsOf { number, application, application_name, currency, entries, balance, total_debited, total_credited })
+}
+
+fn entry(row: &Row) -> Result<EntryAsOf, ViewError> {
+    let mut cells = Cells::of("entries", row);
+    let number = cells.count()? & ENTRY_MASK;
+    let (position, payment) = (cells.position()?, cells.position()?);
+    let check = u32::try_from(cells.int()?).map_err(|_| damaged("the random part of a reference"))?;
+    let side = if cells.bool()? { Side::Credit } else { Side::Debit };
+    let (amount, closing_balance) = (cells.amount()?, cells.amount()?);
+    let opening = match side {
+        Side::Credit => closing_balance.minus(amount),
+        Side::Debit => closing_balance.plus(amount),
+    };
+    Ok(EntryAsOf {
+        number,
+        position,
+        reference: Reference::new(payment, check),
+        side,
+        amount,
+        opening_balance: opening.map_err(|_| damaged("a balance that fits"))?,
+        closing_balance,
+        created_at: cells.instant()?,
+    })
+}
+
+fn tag(row: &Row) -> Result<TagAsOf, ViewError> {
+    let mut cells = Cells::of("tags", row);
+    let (id, position) = (TagId::from_uuid(cells.uuid()?), cells.position()?);
+    let address = TagQuery::parse(&format!("{}@{}", cells.text()?, cells.text()?));
+    let Ok(TagQuery::Qualified(local, handle)) = address else {
+        return Err(ViewError::Damaged { table: "tags", expected: "a tag's address" });
+    };
+    Ok(TagAsOf {
+        id,
+        position,
+        address: Address::new(&local, &handle),
+        active: cells.bool()?,
+        owner: SubjectId::from_uuid(cells.uuid()?),
+        owner_application: ApplicationId::from_uuid(cells.uuid()?),
+    })
+}
+
+fn failure(row: &Row) -> Result<SettlementRow, ViewError> {
+    let mut cells = Cells::of("settlement_failures", row);
+    Ok(SettlementRow {
+        id: SettlementId::from_uuid(cells.uuid()?),
+        date: Date::from_days(cells.int()?),
+        currency: cells.currency()?,
+        status: SettlementStatus::Failed,
+        error: Some(cells.text()?.to_string()),
+        total_credited: Amount::ZERO,
+        total_debited: Amount::ZERO,
+        transaction_count: 0,
+        application_count: 0,
+        cut: None,
+        created_at: cells.instant()?,
+        entries: Vec::new(),
+    })
+}

@@ -1,11 +1,12 @@
-//! Who may authenticate: applications and auditors, for readers outside the writer. Holds durable state only.
+//! Who may authenticate: applications, merchants and auditors, for readers outside the writer. Holds durable state only.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use flexledger_domain::access::AccessEvent;
 use flexledger_domain::identity::{IdentityEvent, PublicKey};
-use flexledger_domain::ids::{ApplicationId, AuditorId, ClientId};
-use flexledger_domain::{Event, Recorded};
+use flexledger_domain::ids::{ApplicationId, AuditorId, ClientId, MerchantId, TagId};
+use flexledger_domain::merchants::MerchantEvent;
+use flexledger_domain::{Event, Recorded, TokenHash};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
@@ -32,14 +33,30 @@ pub struct AppInfo {
     pub webhook_secret: String,
 }
 
+/// What authentication and answers need to know of a merchant.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct MerchantInfo {
+    /// Its id: the client id that it shows.
+    pub id: MerchantId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// The tag that its requests are paid to.
+    pub tag: TagId,
+    /// The digest of its API key.
+    pub key: TokenHash,
+    /// The name of its location.
+    pub location: Arc<str>,
+}
+
 /// Everything that a directory holds, for a snapshot.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Listing {
     applications: Vec<AppInfo>,
     auditors: Vec<(String, AuditorId)>,
+    merchants: Vec<MerchantInfo>,
 }
 
-/// All applications by id and by client id, and all auditors by their token.
+/// All applications by id and by client id, all merchants by id, and all auditors by their token.
 #[derive(Default)]
 pub struct Directory {
     apps: RwLock<Apps>,
@@ -50,6 +67,7 @@ struct Apps {
     by_id: HashMap<ApplicationId, Arc<AppInfo>>,
     by_client: HashMap<ClientId, Arc<AppInfo>>,
     auditors: HashMap<String, AuditorId>,
+    merchants: HashMap<MerchantId, Arc<MerchantInfo>>,
 }
 
 impl Apps {
@@ -71,6 +89,12 @@ impl Directory {
     #[must_use]
     pub fn by_client(&self, client: ClientId) -> Option<Arc<AppInfo>> {
         self.apps.read().unwrap_or_else(PoisonError::into_inner).by_client.get(&client).cloned()
+    }
+
+    /// A merchant by its id.
+    #[must_use]
+    pub fn merchant(&self, id: MerchantId) -> Option<Arc<MerchantInfo>> {
+        self.apps.read().unwrap_or_else(PoisonError::into_inner).merchants.get(&id).cloned()
     }
 
     /// The auditor whose token has this SHA-256, in hex.
@@ -96,6 +120,12 @@ impl Directory {
             Event::Access(AccessEvent::AuditorRemoved(id, _)) => {
                 let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
                 apps.auditors.retain(|_, auditor| auditor != id);
+            }
+            Event::Merchant(MerchantEvent::Registered(id, body)) => {
+                let (name, location) = (body.name.clone(), body.location.clone());
+                let merchant = MerchantInfo { id: *id, name, tag: body.tag, key: body.key, location };
+                let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
+                apps.merchants.insert(*id, Arc::new(merchant));
             }
             _ => {}
         }
@@ -145,12 +175,14 @@ impl Directory {
         Listing {
             applications: apps.by_id.values().map(|app| (**app).clone()).collect(),
             auditors: apps.auditors.iter().map(|(hash, id)| (hash.clone(), *id)).collect(),
+            merchants: apps.merchants.values().map(|merchant| (**merchant).clone()).collect(),
         }
     }
 
     /// Replaces everything with what a snapshot held.
     pub(crate) fn restore(&self, listing: Listing) {
-        let mut apps = Apps { auditors: listing.auditors.into_iter().collect(), ..Apps::default() };
+        let merchants = listing.merchants.into_iter().map(|merchant| (merchant.id, Arc::new(merchant))).collect();
+        let mut apps = Apps { auditors: listing.auditors.into_iter().collect(), merchants, ..Apps::default() };
         listing.applications.into_iter().for_each(|app| apps.put(app));
         *self.apps.write().unwrap_or_else(PoisonError::into_inner) = apps;
     }

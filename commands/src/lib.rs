@@ -11,5 +11,5 @@ pub mod reactors;
 pub mod transfer;
 pub mod vault;
 
-pub use directory::{AppInfo, Directory};
+pub use directory::{AppInfo, Directory, MerchantInfo};
 pub use engine::{Answer, Done, Engine, Failure, LoadError, Options, Role, SnapshotError, StartError, Status};

@@ -3,7 +3,7 @@
 //! A snapshot is a cache: a missing, damaged or foreign one is passed over and the log is read instead. It is taken by
 //! copying the state between two commands, and written by a background thread once every event in it is durable. The
 //! used idempotency keys are written once, in segments: each snapshot adds one with the keys used since the last.
-//! A file is `flexledger-snapshot 1\n`, SHA-256 of the rest, and the rest in postcard form.
+//! A file is `flexledger-snapshot 2\n`, SHA-256 of the rest, and the rest in postcard form.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ use super::core::Core;
 use super::idempotency::Used;
 use crate::directory::{Directory, Listing};
 
-const MAGIC: &[u8] = b"flexledger-snapshot 1\n";
+const MAGIC: &[u8] = b"flexledger-snapshot 2\n";
 /// Snapshots that are kept: the newest, and the one before in case the newest is damaged.
 const KEPT: usize = 2;
 

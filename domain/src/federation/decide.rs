@@ -20,7 +20,7 @@ struct Target {
 
 impl Command for InitiateLink {
     /// The new link.
-    type Outcome = LinkId;
+    type Outcome = Link;
     const NAME: &'static str = "InitiateLink";
 
     fn actor(&self) -> Actor {
@@ -28,24 +28,25 @@ impl Command for InitiateLink {
     }
 
     /// Order of checks: tag, ownership, target, no other live link.
-    fn decide(&self, ledger: &Ledger, context: &mut Context<'_>) -> Decision<LinkId> {
+    fn decide(&self, ledger: &Ledger, context: &mut Context<'_>) -> Decision<Link> {
         let (tag, target) = match self.check(ledger, context) {
             Ok(found) => found,
             Err(refusal) => return Decision { events: Vec::new(), outcome: Err(refusal) },
         };
         let known = ledger.federation.identity(tag);
         let identity = known.unwrap_or_else(|| FederationId::from_uuid(context.ids.uuid()));
-        let link = LinkId::from_uuid(context.ids.uuid());
+        let id = LinkId::from_uuid(context.ids.uuid());
         let body = LinkInitiated {
             application: self.caller,
             challenge: self.challenge,
             expires_at: context.now.plus(context.policy.consent_ttl),
-            link,
+            link: id,
             linked: target.name,
             linked_tag: target.tag,
             method: self.method.clone(),
             tag,
         };
+        let link = Link::new(identity, &body);
         Decision::accept(link, [FederationEvent::LinkInitiated(identity, body)])
     }
 }

@@ -64,7 +64,7 @@ pub struct Link {
 }
 
 impl Link {
-    fn new(identity: FederationId, event: &LinkInitiated) -> Self {
+    pub(super) fn new(identity: FederationId, event: &LinkInitiated) -> Self {
         Link {
             id: event.link,
             identity,

@@ -39,7 +39,7 @@ impl Scene {
         let challenge = TokenHash::new([self.challenges; 32]);
         let tag = TagQuery::parse("alice@walletapp").unwrap();
         let command = InitiateLink { caller, tag, secondary: secondary.into(), method: "TOKEN".into(), challenge };
-        self.world.give(&command).map(|link| (link, challenge))
+        self.world.give(&command).map(|link| (link.id, challenge))
     }
 
     fn verify(&mut self, caller: ApplicationId, challenge: TokenHash) -> Result<LinkStatus, Any> {

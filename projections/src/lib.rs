@@ -24,6 +24,7 @@ mod service;
 mod source;
 pub mod switch;
 pub mod table;
+pub mod tracker;
 pub mod value;
 pub mod view;
 pub mod views;

@@ -7,7 +7,7 @@ use flexledger_eventstore::Hash;
 use sha2::{Digest as _, Sha256};
 
 use crate::table::{Column, Table};
-use crate::value::{Key, Value};
+use crate::value::Key;
 use crate::views::all;
 use crate::{ViewError, Views};
 
@@ -21,20 +21,8 @@ pub struct ViewDigest {
     pub position: Position,
     /// How many rows there are, in all tables of the view.
     pub rows: u64,
-    /// SHA-256 over the tables and their cells in order of their keys.
+    /// SHA-256 over the tables and the literals of their cells in order of their keys.
     pub hash: Hash,
-}
-
-/// One row: a cell per column of its table, the key first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableRow(pub Vec<Value>);
-
-impl TableRow {
-    /// Its key.
-    #[must_use]
-    pub fn key(&self) -> Option<Key> {
-        self.0.first().and_then(Value::key)
-    }
 }
 
 impl fmt::Display for Key {
@@ -68,53 +56,30 @@ impl Views {
         if tables(view).is_empty() {
             return Err(ViewError::Unknown(view.to_owned()));
         }
-        let mut snapshot = self.database.snapshot().await?;
-        let sql = "SELECT position FROM view_checkpoints WHERE name = ?";
-        let checkpoint = snapshot.rows(sql, &[view.into()]).await?;
-        let position = match checkpoint.first().map(|row| row.0.as_slice()) {
-            Some([Value::Int(at)]) => Position::new(u64::try_from(*at).unwrap_or_default()),
-            _ => Position::START,
-        };
+        let mut frozen = self.freeze().await?;
+        let position = frozen.stand(view).await?.map_or(Position::START, |stand| stand.position);
         let mut digest = Sha256::new();
         let mut rows = 0;
-        let mut bytes = Vec::new();
         for table in tables(view) {
             digest.update(header(table));
-            let mut after: Option<Value> = None;
+            let mut after = None;
             loop {
-                let page = snapshot.page(table, after.as_ref(), CHUNK).await?;
-                bytes.clear();
-                page.iter().flat_map(|row| &row.0).for_each(|cell| cell.digest_into(&mut bytes));
-                digest.update(&bytes);
-                rows += page.len() as u64;
-                after = page.last().and_then(|row| row.0.first().cloned());
-                if page.len() < CHUNK as usize {
+                let portion = frozen.portion(table, after.as_ref(), CHUNK).await?;
+                digest.update(portion.text.as_bytes());
+                digest.update(b"\n");
+                rows += portion.rows;
+                after = portion.last;
+                if portion.rows < u64::from(CHUNK) {
                     break;
                 }
             }
         }
         Ok(ViewDigest { position, rows, hash: Hash(digest.finalize().into()) })
     }
-
-    /// Rows of a table in order of their keys, those behind `after`, at most `limit`.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn rows_behind(&self, table: &Table, after: Option<Key>, limit: u32) -> Result<Vec<TableRow>, ViewError> {
-        let after = after.map(Value::from);
-        let sql = table.page(None, after.is_some());
-        let arguments: Vec<_> = after.into_iter().chain([Value::Int(i64::from(limit))]).collect();
-        let rows = self.database.rows(&sql, &arguments).await?;
-        Ok(rows.into_iter().map(|row| TableRow(row.0)).collect())
-    }
 }
 
 /// The name and the columns of a table, so that a cell cannot pass for one of another table.
-fn header(table: &Table) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    Value::from(table.name).digest_into(&mut bytes);
-    for Column { name, .. } in table.columns {
-        Value::from(*name).digest_into(&mut bytes);
-    }
-    bytes
+fn header(table: &Table) -> String {
+    let columns: Vec<_> = table.columns.iter().map(|Column { name, .. }| *name).collect();
+    format!("{}({})\n", table.name, columns.join(","))
 }

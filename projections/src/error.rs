@@ -38,6 +38,9 @@ pub enum ViewError {
         /// What does not fit.
         detail: String,
     },
+    /// The tables were replaced by rebuilt ones meanwhile.
+    #[error("the tables of the views were switched")]
+    Switched,
     /// The views are being filled or followed already, or were stopped.
     #[error("the views are in other work or were stopped")]
     Busy,

@@ -8,7 +8,7 @@ use crate::value::Value;
 use crate::view::View;
 use crate::views::Make;
 use crate::write::{CHECKPOINTS, Checkpoint, Part};
-use crate::{ViewError, ViewStatus};
+use crate::{ViewError, ViewStatus, marks};
 
 /// One view with its changes.
 struct Slot {
@@ -24,6 +24,8 @@ struct Slot {
     stopped: Option<String>,
     /// Whether its changes may still be written.
     sound: bool,
+    /// Events behind this one are not for it, for now.
+    limit: Position,
 }
 
 /// All open views.
@@ -39,6 +41,7 @@ impl Fold {
         for sql in CHECKPOINTS.create(dialect) {
             writer.execute(&sql, &[]).await?;
         }
+        marks::make(writer).await?;
         let mut slots = Vec::with_capacity(views.len());
         for make in views {
             slots.push(Slot::open(writer, make()).await?);
@@ -48,8 +51,20 @@ impl Fold {
 
     /// The position up to which every view that goes on has folded.
     pub fn folded(&self) -> Position {
-        let active = self.slots.iter().filter(|slot| slot.stopped.is_none());
+        let active = self.slots.iter().filter(|slot| slot.stopped.is_none() && slot.folded < slot.limit);
         active.map(|slot| slot.folded).min().unwrap_or(Position::MAX)
+    }
+
+    /// Sets how far each view folds from now on.
+    pub fn limit(&mut self, limit: impl Fn(&str) -> Position) {
+        for slot in &mut self.slots {
+            slot.limit = limit(slot.view.name());
+        }
+    }
+
+    /// Whether a view stopped.
+    pub fn has_stopped(&self) -> bool {
+        self.slots.iter().any(|slot| slot.stopped.is_some())
     }
 
     /// Up to where everything was handed over to be written.
@@ -122,12 +137,22 @@ impl Slot {
         let (folded, event) = prepare(writer, view.as_ref()).await?;
         restore(writer, view.as_mut()).await?;
         let changes = Changes::new(view.tables());
-        Ok(Slot { view, changes, folded, handed: folded, written: folded, event, stopped: None, sound: true })
+        Ok(Slot {
+            view,
+            changes,
+            folded,
+            handed: folded,
+            written: folded,
+            event,
+            stopped: None,
+            sound: true,
+            limit: Position::MAX,
+        })
     }
 
     fn apply(&mut self, batch: &[Recorded], until: Position) {
         for recorded in batch {
-            if self.stopped.is_some() || recorded.position > until {
+            if self.stopped.is_some() || recorded.position > until.min(self.limit) {
                 return;
             }
             if recorded.position <= self.folded {

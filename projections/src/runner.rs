@@ -19,8 +19,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::database::{Database, Writer};
 use crate::fold::Fold;
 use crate::source::Source;
+use crate::views::Make;
 use crate::write::{Part, Statements, WriteError, checkpoints, write};
-use crate::{ViewError, ViewStatus};
+use crate::{ViewError, ViewStatus, marks};
 
 /// How long an event waits to be written when nobody asks for it. Under load, each write touches the end of every busy
 /// account and list, whatever the number of events, so waiting a little makes each event cheaper; a reader that asks is
@@ -30,6 +31,9 @@ const LATEST: Duration = Duration::from_millis(200);
 /// Waits between tries after a failure.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// How often a view that stopped looks whether it was rebuilt.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// When to write.
 #[derive(Debug, Clone, Copy)]
@@ -74,22 +78,33 @@ pub(crate) struct Pen {
     pub database: Database,
     pub writer: Writer,
     pub statements: Statements,
+    /// Which making of the tables the fold belongs to.
+    pub generation: i64,
 }
 
 /// The views in work.
 pub(crate) struct Runner {
     pub fold: Fold,
+    /// The views, to be made anew when their tables were switched.
+    pub makes: Vec<Make>,
     /// `None` while a write is under way, or after one broke off.
     pub pen: Option<Box<Pen>>,
 }
 
-/// The pen after a write, and the views that were found not to fit.
-type Written = (Box<Pen>, Vec<(usize, String)>);
+/// The pen after a write, and what was found.
+struct Written {
+    pen: Box<Pen>,
+    /// The views that do not fit their rows.
+    stopped: Vec<(usize, String)>,
+    /// Nothing was written, for the tables were switched.
+    switched: bool,
+}
 
 enum Step {
     Written(Result<Written, tokio::task::JoinError>),
     Events(Result<Option<Vec<flexledger_eventstore::Committed>>, ViewError>),
     Woken,
+    Look,
 }
 
 impl Runner {
@@ -130,6 +145,7 @@ impl Runner {
                 () = until_latest(latest), if writing.is_none() => Step::Woken,
                 _ = wanted.changed(), if writing.is_none() => Step::Woken,
                 _ = stop.changed(), if !ended => Step::Woken,
+                () = sleep(LOOK), if writing.is_none() && !ended && self.fold.has_stopped() => Step::Look,
             };
             match step {
                 Step::Written(written) => {
@@ -146,8 +162,29 @@ impl Runner {
                     ended = true;
                 }
                 Step::Woken => {}
+                Step::Look => self.look().await?,
             }
         }
+    }
+
+    /// A view that stopped writes nothing, so it looks by itself whether its tables were switched.
+    async fn look(&mut self) -> Result<(), ViewError> {
+        let Some(pen) = &mut self.pen else { return Ok(()) };
+        // A database that fails is noticed where it is written.
+        match marks::generation(&mut pen.writer).await {
+            Ok(present) if present != pen.generation => Err(ViewError::Switched),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads back what the views remember, after their tables were switched.
+    pub async fn reopen(&mut self, signals: &Signals) -> Result<(), ViewError> {
+        let Some(pen) = &mut self.pen else { return Err(ViewError::Busy) };
+        pen.generation = marks::generation(&mut pen.writer).await?;
+        self.fold = Fold::open(&mut pen.writer, &self.makes).await?;
+        signals.status.send_replace(self.fold.status());
+        tracing::info!(name: "views.switched", "rebuilt views are in use");
+        Ok(())
     }
 
     fn start_writing(&mut self) -> Option<JoinHandle<Written>> {
@@ -163,8 +200,11 @@ impl Runner {
         signals: &Signals,
     ) -> Result<(), ViewError> {
         match written {
-            Ok((pen, stopped)) => {
+            Ok(Written { pen, stopped, switched }) => {
                 self.pen = Some(pen);
+                if switched {
+                    return Err(ViewError::Switched);
+                }
                 for (view, reason) in stopped {
                     self.fold.stop(view, &reason);
                 }
@@ -203,13 +243,14 @@ impl Pen {
         let mut stopped = Vec::new();
         let mut wait = FIRST_WAIT;
         loop {
-            match write(&mut self.writer, &mut self.statements, &parts).await {
+            match write(&mut self.writer, &mut self.statements, self.generation, &parts).await {
                 Ok(()) => {
                     if wait > FIRST_WAIT {
                         tracing::info!(name: "views.writable", "the views can be written again");
                     }
-                    return (self, stopped);
+                    return Written { pen: self, stopped, switched: false };
                 }
+                Err(WriteError::Switched) => return Written { pen: self, stopped, switched: true },
                 Err(WriteError::Contradiction { view, reason }) => {
                     parts.retain(|part| part.view != view);
                     stopped.push((view, reason));
@@ -252,6 +293,15 @@ pub(crate) async fn follow(mut runner: Runner, make_source: impl Fn() -> Source,
         let mut source = make_source();
         match runner.run(&mut source, Pace::FOLLOW, Position::MAX, &signals).await {
             Ok(()) => return runner,
+            Err(ViewError::Switched) => {
+                while let Err(error) = runner.reopen(&signals).await {
+                    tracing::error!(name: "views.not_readable", %error, "the rebuilt views cannot be read; trying again");
+                    if *signals.stop.borrow() {
+                        return runner;
+                    }
+                    sleep(FIRST_WAIT).await;
+                }
+            }
             Err(error @ ViewError::Log(_)) => {
                 if runner.fold.folded() > before {
                     wait = FIRST_WAIT;

@@ -15,7 +15,7 @@ use crate::source::{Source, decode_one};
 use crate::value::Value;
 use crate::views::{Make, all};
 use crate::write::{Statements, stored_checkpoint};
-use crate::{ViewError, ViewStatus};
+use crate::{ViewError, ViewStatus, marks};
 
 /// How long a reader waits for the views if it does not say (`operations.md` 6).
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -46,11 +46,14 @@ impl Views {
     pub async fn open(url: &str, which: &[&str]) -> Result<Views, ViewError> {
         let chosen = choose(which)?;
         let (database, mut writer) = Database::open(url).await?;
+        marks::make(&mut writer).await?;
+        // Before the rows are read: tables that are switched afterwards are noticed.
+        let generation = marks::generation(&mut writer).await?;
         let fold = Fold::open(&mut writer, &chosen).await?;
         let signals = Signals::new(fold.status());
         let statements = Statements::new(database.dialect());
-        let pen = Box::new(Pen { database: database.clone(), writer, statements });
-        let work = Work::Idle(Box::new(Runner { fold, pen: Some(pen) }));
+        let pen = Box::new(Pen { database: database.clone(), writer, statements, generation });
+        let work = Work::Idle(Box::new(Runner { fold, makes: chosen, pen: Some(pen) }));
         Ok(Views { database, signals: Arc::new(signals), work: Arc::new(Mutex::new(work)) })
     }
 
@@ -99,6 +102,22 @@ impl Views {
         let filled = self.fill_with(&mut runner, store, until).await;
         *work = Work::Idle(runner);
         filled
+    }
+
+    /// As [`Views::fill`], each view up to a position of its own; one that is not named is not filled.
+    ///
+    /// # Errors
+    /// As [`Views::fill`].
+    pub async fn fill_each(&self, store: &Arc<dyn EventStore>, limits: &[(&str, Position)]) -> Result<(), ViewError> {
+        let mut work = self.work.lock().await;
+        let mut runner = work.take()?;
+        let limit = |name: &str| limits.iter().find(|(known, _)| *known == name).map_or(Position::START, |(_, at)| *at);
+        runner.fold.limit(limit);
+        let most = limits.iter().map(|(_, at)| *at).max().unwrap_or(Position::START);
+        let filled = self.fill_with(&mut runner, store, most).await;
+        runner.fold.limit(|_| Position::MAX);
+        *work = Work::Idle(runner);
+        filled.map(|_| ())
     }
 
     async fn fill_with(

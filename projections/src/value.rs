@@ -44,26 +44,6 @@ impl Value {
             _ => None,
         }
     }
-
-    /// Appends a form that no other value has, for digests.
-    pub(crate) fn digest_into(&self, out: &mut Vec<u8>) {
-        match self {
-            Value::Null | Value::Keep => out.push(0),
-            Value::Int(number) => {
-                out.push(1);
-                out.extend_from_slice(&number.to_be_bytes());
-            }
-            Value::Text(text) => {
-                out.push(2);
-                out.extend_from_slice(&(text.len() as u64).to_be_bytes());
-                out.extend_from_slice(text.as_bytes());
-            }
-            Value::Id(id) => {
-                out.push(3);
-                out.extend_from_slice(id);
-            }
-        }
-    }
 }
 
 impl From<Key> for Value {

@@ -28,7 +28,7 @@ pub struct Hot {
 }
 
 /// A pure fold of events into row changes: no clock, no randomness, no input or output.
-pub trait View: Send {
+pub trait View: Send + Sync {
     /// Its name; stable, for it names the checkpoint.
     fn name(&self) -> &'static str;
 

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use flexledger_domain::Position;
 use hashbrown::HashMap;
 
-use crate::ViewError;
 use crate::changes::{Changes, Op, TableChanges};
 use crate::database::{Row, Writer};
 use crate::table::{Column, Dialect, Kind, Table, column, optional};
 use crate::value::{Key, Value, position};
+use crate::{ViewError, marks};
 
 /// Rows per statement on SQLite. A row has at most 64 cells, so no statement passes its 32,766 parameters.
 const CHUNKS: [usize; 4] = [128, 32, 8, 1];
@@ -66,6 +66,8 @@ pub(crate) struct Part {
 /// Why a batch was not written.
 #[derive(Debug)]
 pub(crate) enum WriteError {
+    /// The tables are others than those that the changes belong to: they were switched.
+    Switched,
     /// The rows of one view contradict those that are there. Trying again does not help.
     Contradiction { view: usize, reason: String },
     /// The database failed; it may work later.
@@ -111,9 +113,20 @@ impl Statements {
 }
 
 /// Writes a batch: the rows of every part and its checkpoint, all or nothing.
-pub(crate) async fn write(writer: &mut Writer, statements: &mut Statements, parts: &[Part]) -> Result<(), WriteError> {
+pub(crate) async fn write(
+    writer: &mut Writer,
+    statements: &mut Statements,
+    generation: i64,
+    parts: &[Part],
+) -> Result<(), WriteError> {
     writer.begin().await?;
-    let written = write_parts(writer, statements, parts).await;
+    let written = match marks::generation(writer).await {
+        Ok(present) if present != generation => Err(WriteError::Switched),
+        Ok(_) => write_parts(writer, statements, parts).await,
+        Err(ViewError::Database(error)) => Err(error.into()),
+        // A generation that is none is not the one that the changes belong to.
+        Err(_) => Err(WriteError::Switched),
+    };
     match written {
         Ok(()) => Ok(writer.control("COMMIT").await?),
         Err(error) => {

@@ -1,0 +1,246 @@
+//! The rows of the views at one moment, as text, for comparing two databases.
+//!
+//! Cells are read as SQL literals (`NULL`, `17`, `'text'`, `X'0A'`), the same on every database, whatever a damaged cell
+//! holds. The database joins the literals of many rows to one text, so that a row costs no round trip and no object.
+
+use std::cmp::Ordering;
+use std::fmt::{self, Write};
+use std::sync::Arc;
+
+use flexledger_domain::Position;
+use uuid::Uuid;
+
+use crate::database::Snapshot;
+use crate::table::{Column, Dialect, Kind, Table};
+use crate::value::{Key, Value};
+use crate::{ViewError, Views};
+
+/// The rows of all views at one moment. While this lives, the database keeps what was replaced since.
+pub struct Frozen {
+    snapshot: Snapshot,
+    dialect: Dialect,
+}
+
+/// Where a view stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stand {
+    /// The version of its tables.
+    pub version: i64,
+    /// The newest event in its rows.
+    pub position: Position,
+    /// The id of that event; none at position 0.
+    pub event: Option<Uuid>,
+}
+
+/// The key of a row as a literal. Ordered as the databases order keys.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RowKey(Arc<str>);
+
+/// Some rows of a table, one after the other in order of their keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Portion {
+    /// How many.
+    pub rows: u64,
+    /// The key of the last one.
+    pub last: Option<RowKey>,
+    /// The literals of all their cells.
+    pub text: Arc<str>,
+}
+
+/// One row: a literal per column, the key first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowText(pub Vec<Arc<str>>);
+
+impl RowText {
+    /// Its key.
+    #[must_use]
+    pub fn key(&self) -> RowKey {
+        RowKey(self.0.first().cloned().unwrap_or_else(|| "NULL".into()))
+    }
+}
+
+impl RowKey {
+    /// The key, when it is one that a view can write.
+    #[must_use]
+    pub fn key(&self) -> Option<Key> {
+        if let Ok(number) = self.0.parse() {
+            return Some(Key::Int(number));
+        }
+        let digits = self.0.strip_prefix("X'")?.strip_suffix('\'')?;
+        Uuid::try_parse(digits).ok().map(|id| Key::Id(id.into_bytes()))
+    }
+
+    /// Numbers first, then texts, then bytes.
+    fn class(&self) -> u8 {
+        match self.0.bytes().next() {
+            Some(b'\'') => 1,
+            Some(b'X') => 2,
+            _ => 0,
+        }
+    }
+
+    fn literal(&self, dialect: Dialect) -> String {
+        match (dialect, self.0.strip_prefix("X'").and_then(|rest| rest.strip_suffix('\''))) {
+            (Dialect::Postgres, Some(digits)) => format!("'\\x{digits}'::BYTEA"),
+            _ => self.0.to_string(),
+        }
+    }
+}
+
+impl Ord for RowKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_class = self.class().cmp(&other.class());
+        by_class.then_with(|| match (self.0.parse::<i64>(), other.0.parse::<i64>()) {
+            (Ok(a), Ok(b)) => a.cmp(&b),
+            _ => self.0.trim_end_matches('\'').cmp(other.0.trim_end_matches('\'')),
+        })
+    }
+}
+
+impl PartialOrd for RowKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for RowKey {
+    /// The number, or the UUID with hyphens; any other literal as it is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.key() {
+            Some(key) => fmt::Display::fmt(&key, f),
+            None => f.write_str(&self.0),
+        }
+    }
+}
+
+impl Views {
+    /// Holds the rows as they are now.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn freeze(&self) -> Result<Frozen, ViewError> {
+        Ok(Frozen { snapshot: self.database.snapshot().await?, dialect: self.database.dialect() })
+    }
+}
+
+impl Frozen {
+    /// Where a view stands; none if it was never filled.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn stand(&mut self, view: &str) -> Result<Option<Stand>, ViewError> {
+        let sql = "SELECT version, position, event FROM view_checkpoints WHERE name = ?";
+        let rows = self.snapshot.rows(sql, &[view.into()]).await?;
+        let damaged = ViewError::Damaged { table: "view_checkpoints", expected: "a version, a position and an event" };
+        match rows.first().map(|row| row.0.as_slice()) {
+            None => Ok(None),
+            Some([Value::Int(version), Value::Int(at), event]) if *at >= 0 => {
+                let event = match event {
+                    Value::Id(id) => Some(Uuid::from_bytes(*id)),
+                    _ => None,
+                };
+                Ok(Some(Stand { version: *version, position: Position::new(at.unsigned_abs()), event }))
+            }
+            Some(_) => Err(damaged),
+        }
+    }
+
+    /// Rows behind `after`, at most `limit`, as one text.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn portion(&mut self, table: &Table, after: Option<&RowKey>, limit: u32) -> Result<Portion, ViewError> {
+        let sql = portion_sql(table, self.dialect, after, limit);
+        let rows = self.snapshot.rows(&sql, &[]).await?;
+        match rows.first().map(|row| row.0.as_slice()) {
+            Some([Value::Int(rows), Value::Text(last), Value::Text(text)]) => {
+                Ok(Portion { rows: rows.unsigned_abs(), last: Some(RowKey(last.clone())), text: text.clone() })
+            }
+            _ => Ok(Portion { rows: 0, last: None, text: "".into() }),
+        }
+    }
+
+    /// Rows behind `after` up to and with `to` (to the end if none), at most `limit`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn rows(
+        &mut self,
+        table: &Table,
+        after: Option<&RowKey>,
+        to: Option<&RowKey>,
+        limit: u32,
+    ) -> Result<Vec<RowText>, ViewError> {
+        let cells: Vec<_> = table.columns.iter().map(|column| quoted(self.dialect, column)).collect();
+        let condition = condition(table, self.dialect, after, to);
+        let (cells, key) = (cells.join(", "), table.key());
+        let sql = format!("SELECT {cells} FROM {}{condition} ORDER BY {key} LIMIT {limit}", table.name);
+        let rows = self.snapshot.rows(&sql, &[]).await?;
+        let text = |cell: Value| match cell {
+            Value::Text(text) => text,
+            _ => "NULL".into(),
+        };
+        Ok(rows.into_iter().map(|row| RowText(row.0.into_iter().map(text).collect())).collect())
+    }
+}
+
+fn condition(table: &Table, dialect: Dialect, after: Option<&RowKey>, to: Option<&RowKey>) -> String {
+    let behind = after.map(|key| format!("{} > {}", table.key(), key.literal(dialect)));
+    let until = to.map(|key| format!("{} <= {}", table.key(), key.literal(dialect)));
+    let all: Vec<_> = behind.into_iter().chain(until).collect();
+    if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) }
+}
+
+fn portion_sql(table: &Table, dialect: Dialect, after: Option<&RowKey>, limit: u32) -> String {
+    let mut row = String::new();
+    for (at, column) in table.columns.iter().enumerate() {
+        let comma = if at > 0 { " || ',' || " } else { "" };
+        let _ = write!(row, "{comma}{}", quoted(dialect, column));
+    }
+    let (name, key) = (table.name, table.key());
+    let key_text = table.columns.first().map(|column| quoted(dialect, column)).unwrap_or_default();
+    let condition = condition(table, dialect, after, None);
+    let inner =
+        format!("SELECT {key} AS k, {key_text} AS l, {row} AS r FROM {name}{condition} ORDER BY {key} LIMIT {limit}");
+    match dialect {
+        // The rows come in order out of an inner query with a limit.
+        Dialect::Sqlite => format!("SELECT count(*), quote(max(k)), group_concat(r, ';') FROM ({inner})"),
+        Dialect::Postgres => format!(
+            "SELECT count(*), (array_agg(l ORDER BY k DESC))[1], string_agg(r, ';' ORDER BY k) FROM ({inner}) AS rows"
+        ),
+    }
+}
+
+/// A cell as a literal, spelled as SQLite spells it.
+fn quoted(dialect: Dialect, column: &Column) -> String {
+    let name = column.name;
+    let text = match (dialect, column.kind) {
+        (Dialect::Sqlite, _) => return format!("quote({name})"),
+        (Dialect::Postgres, Kind::Id) => format!("'X''' || upper(encode({name}, 'hex')) || ''''"),
+        (Dialect::Postgres, Kind::Int | Kind::Instant | Kind::Date | Kind::Bool) => format!("{name}::TEXT"),
+        (Dialect::Postgres, Kind::Text | Kind::Amount | Kind::Personal) => {
+            format!("'''' || replace({name}, '''', '''''') || ''''")
+        }
+    };
+    format!("coalesce({text}, 'NULL')")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> RowKey {
+        RowKey(text.into())
+    }
+
+    #[test]
+    fn keys_are_ordered_as_in_the_database() {
+        let ordered = ["-3", "2", "10", "'a'", "'a b'", "X''", "X'00'", "X'00FF'", "X'01'"];
+        for pair in ordered.windows(2) {
+            assert!(key(pair[0]) < key(pair[1]), "{pair:?}");
+        }
+        assert_eq!(key("17").key(), Some(Key::Int(17)));
+        assert_eq!(key("X'00'").key(), None);
+        assert_eq!(key("X'000102030405060708090A0B0C0D0E0F'").to_string(), "00010203-0405-0607-0809-0a0b0c0d0e0f");
+    }
+}

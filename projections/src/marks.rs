@@ -1,0 +1,82 @@
+//! Numbers that concern all views: which making of the tables this is, and what was reconciled last.
+
+use flexledger_domain::{Instant, Position};
+
+use crate::database::Writer;
+use crate::table::{Column, Dialect, Kind, Table, column, optional};
+use crate::value::Value;
+use crate::{ViewError, Views};
+
+pub(crate) static MARKS: Table = Table { name: "view_marks", columns: COLUMNS, indexes: &[] };
+
+const COLUMNS: &[Column] = &[column("name", Kind::Text), column("number", Kind::Int), optional("at", Kind::Instant)];
+
+/// Grows with each switch to rebuilt tables: what a program remembers of the old ones counts no longer.
+const GENERATION: &str = "generation";
+const RECONCILED: &str = "reconciled";
+
+const SET: &str = "INSERT INTO view_marks (name, number, at) VALUES (?, ?, ?) \
+                   ON CONFLICT (name) DO UPDATE SET number = excluded.number, at = excluded.at";
+const GET: &str = "SELECT number, at FROM view_marks WHERE name = ?";
+
+/// Makes the table where it is missing.
+pub(crate) async fn make(writer: &mut Writer) -> Result<(), ViewError> {
+    for sql in MARKS.create(writer.dialect()) {
+        writer.execute(&sql, &[]).await?;
+    }
+    // The row must be there to be locked.
+    let sql = "INSERT INTO view_marks (name, number) VALUES (?, 0) ON CONFLICT (name) DO NOTHING";
+    writer.execute(sql, &[GENERATION.into()]).await?;
+    Ok(())
+}
+
+/// The present generation. Within a transaction it stays the present one until that ends.
+pub(crate) async fn generation(writer: &mut Writer) -> Result<i64, ViewError> {
+    let sql = match writer.dialect() {
+        Dialect::Sqlite => GET.to_owned(),
+        Dialect::Postgres => format!("{GET} FOR SHARE"),
+    };
+    let rows = writer.rows(&sql, &[GENERATION.into()]).await?;
+    match rows.first().map(|row| row.0.as_slice()) {
+        None => Ok(0),
+        Some([Value::Int(generation), ..]) => Ok(*generation),
+        Some(_) => Err(ViewError::Damaged { table: MARKS.name, expected: "a number" }),
+    }
+}
+
+/// Begins the next generation.
+pub(crate) async fn next_generation(writer: &mut Writer) -> Result<(), ViewError> {
+    let sql = "INSERT INTO view_marks (name, number) VALUES (?, 1) \
+               ON CONFLICT (name) DO UPDATE SET number = view_marks.number + 1";
+    writer.execute(sql, &[GENERATION.into()]).await?;
+    Ok(())
+}
+
+/// Notes that the views at `url` were reconciled up to `position`: one small write.
+///
+/// # Errors
+/// The database's.
+pub async fn set_reconciled(url: &str, position: Position, at: Instant) -> Result<(), ViewError> {
+    let mut writer = crate::database::Database::prepare(url)?.writer().await?;
+    make(&mut writer).await?;
+    let arguments = [RECONCILED.into(), crate::value::position(position), at.into()];
+    writer.execute(SET, &arguments).await?;
+    writer.close().await;
+    Ok(())
+}
+
+impl Views {
+    /// The position that was reconciled last, and when; none if it never was.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn reconciled(&self) -> Result<Option<(Position, Instant)>, ViewError> {
+        let row = self.database.row(GET, &[RECONCILED.into()]).await?;
+        match row.as_ref().map(|row| row.0.as_slice()) {
+            Some([Value::Int(position), Value::Int(at)]) => {
+                Ok(Some((Position::new(position.unsigned_abs()), Instant::from_micros(*at))))
+            }
+            _ => Ok(None),
+        }
+    }
+}

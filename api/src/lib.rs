@@ -6,6 +6,7 @@
 
 mod app;
 pub mod courier;
+mod forward;
 mod health;
 pub mod http;
 pub mod idaas;

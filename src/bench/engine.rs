@@ -12,8 +12,8 @@ use flexledger_commands::{Answer, Engine, Options as EngineOptions};
 use flexledger_domain::Idempotency;
 use flexledger_domain::money::{Amount, Currency, Money};
 use flexledger_domain::payments::{Accept, InitiateTransfer, SCALE};
+use flexledger_eventstore::EventStore;
 use flexledger_eventstore::sqlite::{Mode, this_process};
-use flexledger_eventstore::{EventStore, SqliteStore};
 
 use super::Pair;
 use super::histogram::Histogram;
@@ -85,7 +85,7 @@ struct Tally {
 /// The engine, and who pays whom.
 struct Stage {
     engine: Engine,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn EventStore>,
     tags: Arc<Vec<Tag>>,
     tally: Arc<Tally>,
 }
@@ -95,8 +95,8 @@ impl Stage {
         let config = Config { data: folder.to_owned(), ..Config::default() };
         let failed = |what: &str, error: &dyn std::fmt::Display| Failure::Store(format!("{what}: {error}"));
         let mode = Mode::Writer { holder: this_process() };
-        let store = SqliteStore::open(config.events_place().path(), mode).await;
-        let store = Arc::new(store.map_err(|error| failed("the log", &error))?);
+        let store = flexledger_eventstore::open(&config.events_place(), mode).await;
+        let store = store.map_err(|error| failed("the log", &error))?;
         let keys = PlatformKeys::open_or_create(folder).map_err(|error| failed("the keys", &error))?;
         let vault = Vault::new(keys, store.clone()).await.map_err(|error| failed("the vault", &error))?;
         let options = EngineOptions { tail_events: 8192, ..engine_options(&config) };

@@ -1,12 +1,10 @@
 //! `bench views`: rebuild of all views from a log.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use flexledger_domain::Position;
 use flexledger_eventstore::sqlite::Mode;
-use flexledger_eventstore::{EventStore, SqliteStore};
 use flexledger_projections::Views;
 
 use super::report::{Document, bytes_below, rounded};
@@ -17,8 +15,8 @@ use crate::failure::Failure;
 pub async fn rebuild(folder: &Path) -> Result<Document, Failure> {
     let config = Config { data: folder.to_owned(), ..Config::default() };
     let failed = |error: &dyn std::fmt::Display| Failure::Store(format!("rebuild: {error}"));
-    let store = SqliteStore::open(config.events_place().path(), Mode::Reader).await.map_err(|error| failed(&error))?;
-    let store: Arc<dyn EventStore> = Arc::new(store);
+    let store =
+        flexledger_eventstore::open(&config.events_place(), Mode::Reader).await.map_err(|error| failed(&error))?;
     let views = Views::open(&config.views_place().to_string(), &[]).await.map_err(|error| failed(&error))?;
     let began = Instant::now();
     let reached = views.fill(&store, Position::MAX).await.map_err(|error| failed(&error))?;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::value::{Value, ValueError};
-use super::{Config, ConfigError, Network};
+use super::{Config, ConfigError, Network, Place};
 
 type Take = fn(&mut Config, &Value) -> Result<(), ValueError>;
 
@@ -13,9 +13,10 @@ const KEYS: &[(&str, Take)] = &[
     ("listen", |c, v| v.parsed().map(|to| c.listen = to)),
     ("data", |c, v| path(v).map(|to| c.data = to)),
     ("events", |c, v| v.parsed().map(|to| c.events = Some(to))),
-    ("views", |c, v| v.parsed().map(|to| c.views = Some(to))),
+    ("views", |c, v| views(v).map(|to| c.views = Some(to))),
     ("log.filter", |c, v| v.text().map(|to| c.log_filter = to)),
     ("server.public_url", |c, v| public_url(v).map(|to| c.server.public_url = Some(to))),
+    ("server.advertise", |c, v| public_url(v).map(|to| c.server.advertise = Some(to))),
     ("server.trusted_proxies", |c, v| networks(v).map(|to| c.server.trusted_proxies = to)),
     ("server.allow_insecure", |c, v| v.switch().map(|to| c.server.allow_insecure = Some(to))),
     ("limits.enabled", |c, v| v.switch().map(|to| c.rate_limits = to)),
@@ -89,6 +90,13 @@ fn distance(a: &str, b: &str) -> usize {
 fn path(value: &Value) -> Result<PathBuf, ValueError> {
     let text = value.text()?;
     if text.is_empty() { Err(ValueError::expected("a folder")) } else { Ok(text.into()) }
+}
+
+fn views(value: &Value) -> Result<Place, ValueError> {
+    match value.parsed()? {
+        Place::Kurrent(_) => Err(ValueError::expected("sqlite:<path> or postgres://…: KurrentDB holds the log only")),
+        place => Ok(place),
+    }
 }
 
 fn public_url(value: &Value) -> Result<String, ValueError> {

@@ -4,7 +4,6 @@
 //! the default. A name that is not known is an error wherever it stands, so a typing error is never silently a default.
 
 mod keys;
-mod place;
 mod value;
 
 use std::collections::HashSet;
@@ -15,7 +14,7 @@ use std::time::Duration;
 use flexledger_commands::reactors::SettlementTime;
 use flexledger_domain::ids::ApplicationId;
 
-pub use place::Place;
+pub use flexledger_eventstore::Place;
 
 use value::{Value, ValueError};
 
@@ -86,6 +85,8 @@ pub struct Server {
     pub trusted_proxies: Vec<Network>,
     /// Whether clear text and private targets are fine; `None` for "on a loopback listener".
     pub allow_insecure: Option<bool>,
+    /// Where other nodes on the same log reach this one; `None` for `http://<listen>`.
+    pub advertise: Option<String>,
 }
 
 /// An address, or all addresses that share its first bits.

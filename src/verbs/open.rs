@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use flexledger_commands::vault::{KEY_FILE, PlatformKeys};
 use flexledger_eventstore::sqlite::{Mode, this_process};
-use flexledger_eventstore::{EventStore, SqliteStore, StoreError};
+use flexledger_eventstore::{EventStore, StoreError};
 
-use crate::config::{Config, Place};
+use crate::config::Config;
 use crate::failure::Failure;
 
 /// Makes the data directory, for its owner alone, if it is missing.
@@ -23,18 +23,15 @@ pub fn data_directory(path: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Opens the log for its one writer.
-pub async fn writer(config: &Config) -> Result<SqliteStore, Failure> {
-    let Place::Sqlite(path) = config.events_place();
+/// Opens the log for a server. On a database that several nodes share, who writes is settled later.
+pub async fn writer(config: &Config) -> Result<Arc<dyn EventStore>, Failure> {
     let mode = Mode::Writer { holder: this_process() };
-    SqliteStore::open(&path, mode).await.map_err(|error| refused(config, &error))
+    flexledger_eventstore::open(&config.events_place(), mode).await.map_err(|error| refused(config, &error))
 }
 
 /// Opens the log for reading, beside a server or alone.
 pub async fn reader(config: &Config) -> Result<Arc<dyn EventStore>, Failure> {
-    let Place::Sqlite(path) = config.events_place();
-    let store = SqliteStore::open(&path, Mode::Reader).await.map_err(|error| refused(config, &error))?;
-    Ok(Arc::new(store))
+    flexledger_eventstore::open(&config.events_place(), Mode::Reader).await.map_err(|error| refused(config, &error))
 }
 
 /// What to do about a log that cannot be opened.

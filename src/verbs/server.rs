@@ -12,7 +12,7 @@ use flexledger_commands::reactors::{deliver_webhooks, expire_overdue, settle_dai
 use flexledger_commands::vault::Vault;
 use flexledger_commands::{Engine, Options as EngineOptions};
 use flexledger_domain::{Policy, Span};
-use flexledger_eventstore::{EventStore, SqliteStore};
+use flexledger_eventstore::EventStore;
 use flexledger_projections::{ViewError, Views};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -38,7 +38,7 @@ pub struct Options {
 pub struct Server {
     address: SocketAddr,
     app: App,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn EventStore>,
     clocks: Vec<JoinHandle<()>>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
@@ -65,7 +65,7 @@ impl Server {
     ) -> Result<Server, Failure> {
         open::data_directory(&config.data)?;
         // The log first: a second writer is told who holds it, not that the address is taken.
-        let store = Arc::new(open::writer(config).await?);
+        let store = open::writer(config).await?;
         let token = token::open_or_create(&config.data)?;
         let front = listen(config).await?;
         announce(front.address)?;
@@ -127,16 +127,22 @@ async fn listen(config: &Config) -> Result<Front, Failure> {
     Ok(Front { address, entrance, stop, serving })
 }
 
-async fn assemble(config: &Config, store: &Arc<SqliteStore>, token: &str, address: SocketAddr) -> Result<App, Failure> {
+async fn assemble(
+    config: &Config,
+    store: &Arc<dyn EventStore>,
+    token: &str,
+    address: SocketAddr,
+) -> Result<App, Failure> {
     let keys = open::platform_keys(config)?;
-    let events: Arc<dyn EventStore> = store.clone();
+    let events = store.clone();
     let vault = Vault::new(keys, events.clone()).await.map_err(|error| Failure::Store(error.to_string()))?;
     let vault = Arc::new(vault);
-    let engine = Engine::start(events.clone(), vault.clone(), engine_options(config)).await.map_err(|error| {
+    let options = EngineOptions { address: Some(advertised(config, address)), ..engine_options(config) };
+    let engine = Engine::start(events.clone(), vault.clone(), options).await.map_err(|error| {
         let next = "Run `flexledger verify` to see whether the log is damaged.";
         Failure::Store(Failure::hint(error, next))
     })?;
-    let views = Views::open(&config.views_place().to_string(), &[]).await;
+    let views = Views::open(&config.views_place().url(), &[]).await;
     let views = views.map_err(|error| views_failed(config, &error))?;
     views.follow(events, engine.tail().clone()).await.map_err(|error| views_failed(config, &error))?;
     Ok(App::new(engine, views, vault, settings(config, token, address)))
@@ -153,6 +159,11 @@ pub fn engine_options(config: &Config) -> EngineOptions {
         node: flexledger_eventstore::sqlite::this_process(),
         ..EngineOptions::default()
     }
+}
+
+/// Where other nodes reach this one.
+fn advertised(config: &Config, address: SocketAddr) -> String {
+    config.server.advertise.clone().unwrap_or_else(|| format!("http://{address}"))
 }
 
 fn settings(config: &Config, token: &str, address: SocketAddr) -> Settings {

@@ -18,6 +18,7 @@ use tower::{Layer, Service};
 use super::envelope;
 use super::error::{ApiError, Code};
 use crate::app::App;
+use crate::forward;
 
 /// The header of the request id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -119,7 +120,7 @@ struct Line {
 
 impl<S> Service<Request> for Edge<S>
 where
-    S: Service<Request, Error = Infallible> + Send + 'static,
+    S: Service<Request, Error = Infallible> + Clone + Send + 'static,
     S::Response: IntoResponse,
     S::Future: Send + 'static,
 {
@@ -142,6 +143,19 @@ where
         };
         if line.surface != Surface::Open && !app.is_open() {
             return Box::pin(async move { Ok(finish(&app, line, ApiError::new(Code::Unavailable).into_response())) });
+        }
+        if line.surface != Surface::Open && !app.engine().is_newest() {
+            // A clone need not be ready; the one that was polled is.
+            let mut inner = self.inner.clone();
+            std::mem::swap(&mut self.inner, &mut inner);
+            return Box::pin(async move {
+                let response = match forward::way(&app, request).await {
+                    Ok(forward::Way::Here(request)) => inner.call(request).await?.into_response(),
+                    Ok(forward::Way::Answered(response)) => response,
+                    Err(error) => error.into_response(),
+                };
+                Ok(finish(&app, line, response))
+            });
         }
         let answer = self.inner.call(request);
         Box::pin(async move {

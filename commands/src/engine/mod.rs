@@ -317,6 +317,12 @@ impl Engine {
         let _leads = role.wait_for(|role| *role == Role::Leading).await;
     }
 
+    /// Whether this node leads beyond doubt, so that what it knows is the newest.
+    #[must_use]
+    pub fn is_newest(&self) -> bool {
+        self.shared.roles.is_sure()
+    }
+
     /// Waits until this node has seen everything that was acknowledged before this call, by whatever node; at once
     /// where this node leads. For reads: what they then find is not older than what a client was told elsewhere.
     ///

@@ -16,6 +16,8 @@ const AT_ONCE: usize = 512;
 /// dropped.
 pub async fn expire_overdue(engine: Engine, sweep: Duration) {
     loop {
+        // A follower leaves it to the leader.
+        engine.leading().await;
         match sweep_once(&engine).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "expiry.swept"),

@@ -48,6 +48,8 @@ impl SettlementTime {
 /// Settles every day at `time`. A day missed while the program was down is settled at the start. Runs until dropped.
 pub async fn settle_daily(engine: Engine, time: SettlementTime) {
     loop {
+        // A follower leaves it to the leader.
+        engine.leading().await;
         let pause = match settle_due(&engine, time).await {
             Ok(0) => NAP,
             Ok(dates) => {

@@ -17,8 +17,9 @@ pub async fn run(mut config: Config, named: bool, json: bool) -> Result<ExitCode
     if !named {
         config.data = fresh()?;
     }
-    let Place::Sqlite(log) = config.events_place();
-    if log.exists() {
+    if let Place::Sqlite(log) = config.events_place()
+        && log.exists()
+    {
         let problem = format!("there is a ledger in {} already", config.data.display());
         return Err(Failure::Usage(Failure::hint(
             problem,

@@ -1,0 +1,113 @@
+//! Several nodes on one log: what a node does with a call while another one leads.
+//!
+//! * A call that may change something is passed on to the leader, whole, and the leader's answer passed back: a client
+//!   needs to know one address only, and no client has to follow redirects of a `POST`. Without a known leader it is
+//!   503 with `Retry-After`.
+//! * A read is answered here, once this node has seen everything that any node has acknowledged before the read began.
+//!
+//! Budget: on the leader, one look at a clock. On a follower, one look at the end of the log per read, shared by the
+//! reads that wait for it.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
+use flexledger_commands::Role;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Url};
+
+use crate::app::App;
+use crate::http::error::{ApiError, Code};
+use crate::serve::Peer;
+
+/// Marks a call that was passed on: it is not passed on again.
+const FORWARDED: HeaderName = HeaderName::from_static("x-flexledger-forwarded");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// The largest body that is passed on: what every route refuses is refused here.
+const BODY_MAX: usize = 1 << 20;
+/// The largest answer that is passed back.
+const ANSWER_MAX: usize = 64 << 20;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// A little longer than the leader waits for its log.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(13);
+/// Headers of one connection, which mean nothing on another.
+const OF_CONNECTION: [HeaderName; 7] = [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, HOST, CONTENT_LENGTH];
+
+/// `None` when the HTTP client could not be made.
+static CLIENT: LazyLock<Option<Client>> = LazyLock::new(|| {
+    let client =
+        Client::builder().redirect(Policy::none()).no_proxy().connect_timeout(CONNECT_TIMEOUT).timeout(ANSWER_TIMEOUT);
+    client.build().inspect_err(|error| tracing::error!(%error, "api.no_forwarding")).ok()
+});
+
+/// What becomes of a call.
+pub(crate) enum Way {
+    /// It is answered here.
+    Here(Request),
+    /// The leader has answered it.
+    Answered(Response),
+}
+
+/// Finds the way of a call on a node that cannot be sure to lead.
+///
+/// # Errors
+/// 503: nobody leads, the leader cannot be reached, or this node lags behind.
+pub(crate) async fn way(app: &App, request: Request) -> Result<Way, ApiError> {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        app.engine().settle().await.map_err(ApiError::from)?;
+        return Ok(Way::Here(request));
+    }
+    match app.engine().role() {
+        // It leads, though its lease was not renewed in time: the append will tell.
+        Role::Leading => Ok(Way::Here(request)),
+        Role::Following(leader) => {
+            let address = leader.and_then(|leader| leader.address);
+            let known = address.filter(|_| !request.headers().contains_key(FORWARDED));
+            let address = known.ok_or(Code::Unavailable)?;
+            pass_on(&address, request).await.map(Way::Answered)
+        }
+    }
+}
+
+async fn pass_on(address: &str, request: Request) -> Result<Response, ApiError> {
+    let client = CLIENT.as_ref().ok_or(Code::Unavailable)?;
+    let (head, body) = request.into_parts();
+    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    let url: Url = format!("{address}{path}").parse().map_err(|_| unreachable(address, &"not a URL"))?;
+    let body = to_bytes(body, BODY_MAX).await.map_err(|_| Code::TooLarge)?;
+    let mut headers = end_to_end(head.headers);
+    headers.insert(FORWARDED, HeaderValue::from_static("1"));
+    let peer = head.extensions.get::<Peer>().and_then(|peer| HeaderValue::try_from(peer.0.ip().to_string()).ok());
+    if let Some(peer) = peer {
+        headers.append(FORWARDED_FOR, peer);
+    }
+    let sent = client.request(head.method, url).headers(headers).body(body).send().await;
+    let answer = sent.map_err(|error| unreachable(address, &error.without_url()))?;
+    let (status, headers) = (answer.status(), end_to_end(answer.headers().clone()));
+    if answer.content_length().is_some_and(|length| length > ANSWER_MAX as u64) {
+        return Err(unreachable(address, &"its answer is too long"));
+    }
+    let body = answer.bytes().await.map_err(|error| unreachable(address, &error.without_url()))?;
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
+    OF_CONNECTION.iter().for_each(|name| {
+        headers.remove(name);
+    });
+    headers
+}
+
+fn unreachable(address: &str, error: &dyn std::fmt::Display) -> ApiError {
+    tracing::warn!(leader = address, %error, "api.leader_not_reached");
+    Code::Unavailable.into()
+}

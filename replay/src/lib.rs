@@ -6,8 +6,10 @@
 //!   engine decides with is used to judge what it wrote.
 //! * [`show`] is one event as auditors see it.
 
+pub mod as_of;
 pub mod head;
 pub mod merkle;
+pub mod moment;
 pub mod note;
 pub mod scan;
 pub mod show;

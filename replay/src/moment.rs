@@ -1,0 +1,117 @@
+//! The T of an as-of question: a log position or an instant (`operations.md` 4).
+
+use std::fmt;
+use std::str::FromStr;
+
+use flexledger_domain::{Instant, Position};
+use flexledger_eventstore::{EventStore, StoreError, record};
+
+/// A moment in the history of a ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// After the event at this position and before the next; 0 is the empty ledger.
+    Position(Position),
+    /// After the last event recorded at or before this instant.
+    Instant(Instant),
+}
+
+/// Why a moment has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum MomentError {
+    /// The text is neither.
+    #[error("{0} is neither a log position nor an RFC 3339 instant")]
+    Malformed(String),
+    /// The position lies after the end of the log.
+    #[error("position {asked} is beyond the end of the log at {head}")]
+    BeyondHead {
+        /// What was asked for.
+        asked: Position,
+        /// Where the log ends.
+        head: Position,
+    },
+    /// The instant lies in the future.
+    #[error("{0} is in the future")]
+    Future(Instant),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A record on the way is damaged.
+    #[error("the event at position {0} cannot be read; run `flexledger verify`")]
+    Damaged(Position),
+}
+
+impl FromStr for Moment {
+    type Err = MomentError;
+
+    fn from_str(text: &str) -> Result<Self, MomentError> {
+        let malformed = || MomentError::Malformed(text.to_owned());
+        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+            let number: u64 = text.parse().map_err(|_| malformed())?;
+            return Ok(Moment::Position(Position::new(number)));
+        }
+        Instant::parse(text).map(Moment::Instant).map_err(|_| malformed())
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Moment::Position(position) => fmt::Display::fmt(position, f),
+            Moment::Instant(instant) => fmt::Display::fmt(instant, f),
+        }
+    }
+}
+
+impl Moment {
+    /// The position that this moment means in a log that ends at `head`, at the present instant `now`.
+    ///
+    /// Costs one read per halving of the log: 21 for two million events.
+    ///
+    /// # Errors
+    /// [`MomentError`] when the moment lies beyond the end, or the log cannot be read.
+    pub async fn position(self, store: &dyn EventStore, head: Position, now: Instant) -> Result<Position, MomentError> {
+        match self {
+            Moment::Position(asked) if asked > head => Err(MomentError::BeyondHead { asked, head }),
+            Moment::Position(asked) => Ok(asked),
+            Moment::Instant(instant) if instant > now => Err(MomentError::Future(instant)),
+            Moment::Instant(instant) => last_at_or_before(store, head, instant).await,
+        }
+    }
+}
+
+/// Recorded instants never decrease along the log, so halving finds the last event that is not later.
+async fn last_at_or_before(store: &dyn EventStore, head: Position, instant: Instant) -> Result<Position, MomentError> {
+    let (mut known, mut later) = (Position::START.number(), head.next().number());
+    while known + 1 < later {
+        let middle = Position::new(known + (later - known) / 2);
+        if recorded_at(store, middle).await? <= instant {
+            known = middle.number();
+        } else {
+            later = middle.number();
+        }
+    }
+    Ok(Position::new(known))
+}
+
+/// When the event at a position was recorded.
+async fn recorded_at(store: &dyn EventStore, position: Position) -> Result<Instant, MomentError> {
+    let damaged = || MomentError::Damaged(position);
+    let records = store.read(position.previous(), 1).await?;
+    let stored = records.first().filter(|stored| stored.position == position).ok_or_else(damaged)?;
+    let recorded = record::decode(&stored.bytes).map_err(|_| damaged())?;
+    Ok(recorded.recorded_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts() {
+        assert!(matches!("17".parse(), Ok(Moment::Position(at)) if at == Position::new(17)));
+        assert!(matches!("2026-03-01T10:00:00Z".parse(), Ok(Moment::Instant(_))));
+        for wrong in ["", "-1", "+1", "1.0", "yesterday", "2026-03-01", "18446744073709551616"] {
+            assert!(matches!(wrong.parse::<Moment>(), Err(MomentError::Malformed(_))), "{wrong}");
+        }
+    }
+}

@@ -31,6 +31,7 @@ use http::error::{ApiError, Code};
 pub fn router(app: App) -> Router {
     Router::new()
         .merge(health::routes())
+        .merge(idaas::keys::well_known())
         .nest("/api", idaas::routes().merge(health::actuator()))
         .nest("/operator/v1", operator::routes())
         .fallback(not_found)

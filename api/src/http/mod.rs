@@ -12,5 +12,6 @@ pub mod names;
 pub mod paging;
 pub mod path;
 pub mod query;
+pub mod secret;
 pub mod target;
 pub mod write;

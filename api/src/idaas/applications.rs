@@ -7,12 +7,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, patch};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use flexledger_domain::identity::{DeactivateApplication, Handle, RegisterApplication};
 use flexledger_domain::ids::{ApplicationId, ClientId};
 use flexledger_projections::ApplicationRow;
-use rand::Rng;
 
 use super::fresh_uuid;
 use super::show::{self, Application, Secrets};
@@ -23,6 +20,7 @@ use crate::http::envelope;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::path::Segment;
+use crate::http::secret;
 use crate::http::target;
 use crate::jose;
 
@@ -69,15 +67,10 @@ fn read_registration(app: &App, body: &[u8]) -> Result<Wanted, ApiError> {
     Ok(Wanted { name: name.into(), handle, webhook_url, redirect_uris, metadata })
 }
 
-/// 256 random bits as text.
-fn fresh_secret() -> String {
-    URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>())
-}
-
 /// `POST /v1/applications`: registers a tenant. Public. 201 with the secrets, this once.
 async fn register(State(app): State<App>, PublicBody(body): PublicBody) -> Result<Response, ApiError> {
     let wanted = read_registration(&app, &body)?;
-    let (client_secret, webhook_secret) = (fresh_secret(), fresh_secret());
+    let (client_secret, webhook_secret) = (secret::fresh(), secret::fresh());
     let broken = |error: &dyn std::error::Error| {
         tracing::error!(%error, "api.registration_failed");
         ApiError::new(Code::Internal)

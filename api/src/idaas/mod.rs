@@ -2,6 +2,10 @@
 
 mod applications;
 mod auth;
+mod claims;
+mod consent;
+mod federation;
+pub(crate) mod keys;
 mod settlement;
 pub mod show;
 mod subjects;
@@ -26,6 +30,10 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .merge(applications::routes())
         .merge(auth::routes())
+        .merge(claims::routes())
+        .merge(consent::routes())
+        .merge(federation::routes())
+        .merge(keys::routes())
         .merge(settlement::routes())
         .merge(subjects::routes())
         .merge(tags::routes())

@@ -1,10 +1,11 @@
 //! The objects of the API as JSON (`idaas.md` 3, 5, 6, 9, 10, 11, 12). What is empty is left out.
 
 use flexledger_domain::books::Side;
-use flexledger_domain::ids::ApplicationId;
+use flexledger_domain::ids::{ApplicationId, LinkId};
 use flexledger_domain::payments::{Payment, Status, WebhookRecord};
 use flexledger_projections::{
-    ApplicationRow, EntryRow, SettlementEntryRow, SettlementRow, SubjectRow, TagRow, WalletRow,
+    ApplicationRow, ClaimRow, EntryRow, FederationRow, LinkRow, SettlementEntryRow, SettlementRow, SubjectRow, TagRow,
+    WalletRow,
 };
 
 use crate::app::App;
@@ -98,8 +99,9 @@ fn public_subject(app: &App, w: &mut Writer, row: &SubjectRow) {
     w.object(|w| w.text_if("displayName", app.open(row.display_name.as_ref()).as_deref()));
 }
 
-/// A tag for those who made it or own it; an owner of another application is shown as to everybody.
-pub fn tag(app: &App, w: &mut Writer, row: &TagRow, reader: ApplicationId) {
+/// A tag for those who made it or own it; an owner of another application is shown as to everybody. Of `claims` those
+/// on this tag are shown.
+pub fn tag(app: &App, w: &mut Writer, row: &TagRow, reader: ApplicationId, claims: &[ClaimRow]) {
     w.object(|w| {
         w.uuid("id", row.id.uuid());
         w.text("tagString", &row.local);
@@ -113,7 +115,8 @@ pub fn tag(app: &App, w: &mut Writer, row: &TagRow, reader: ApplicationId) {
         }
         w.uuid("createdByAppId", row.created_by.uuid());
         w.text("createdByAppName", &row.created_by_name);
-        w.name("activeClaims").array(std::iter::empty::<()>(), |_, ()| {});
+        let claims = claims.iter().filter(|claim| claim.claim.tag == row.id);
+        w.name("activeClaims").array(claims, |w, row| claim(w, row, Some(reader), None));
         w.instant("createdAt", row.created_at);
     });
 }
@@ -132,6 +135,68 @@ pub fn public_tag(app: &App, w: &mut Writer, row: &TagRow) {
 
 fn tag_status(row: &TagRow) -> &'static str {
     if row.active { "ACTIVE" } else { "DISABLED" }
+}
+
+/// A consent token, shown once, and where it leads.
+pub struct Token<'a> {
+    /// The token.
+    pub token: &'a str,
+    /// The address to consent at.
+    pub url: &'a str,
+}
+
+/// A claim. Only the requester is told of its token.
+pub fn claim(w: &mut Writer, row: &ClaimRow, reader: Option<ApplicationId>, token: Option<&Token<'_>>) {
+    let claim = &row.claim;
+    w.object(|w| {
+        w.uuid("id", claim.id.uuid());
+        w.uuid("tagId", claim.tag.uuid());
+        w.text("tagString", &row.tag_local);
+        w.uuid("subjectId", claim.subject.uuid());
+        w.text("subjectExternalId", &row.external_id);
+        w.uuid("requestedByAppId", claim.application.uuid());
+        w.text("requestedByAppName", &row.application_name);
+        w.text("state", claim.state.name());
+        w.instant("requestedAt", claim.requested_at);
+        w.instant_if("approvedAt", claim.approved_at);
+        w.instant_if("revokedAt", claim.revoked_at);
+        if let Some(token) = token {
+            w.text("consentToken", token.token);
+            w.text("approvalUrl", token.url);
+        }
+        if reader == Some(claim.application) {
+            w.instant("tokenExpiresAt", claim.expires_at);
+        }
+    });
+}
+
+/// The challenge of a link, shown once.
+pub struct Challenge<'a> {
+    /// Which link.
+    pub link: LinkId,
+    /// The challenge.
+    pub token: &'a str,
+}
+
+/// A federated identity.
+pub fn federation(w: &mut Writer, row: &FederationRow, challenge: Option<&Challenge<'_>>) {
+    w.object(|w| {
+        w.uuid("id", row.id.uuid());
+        w.text("primaryTag", &row.tag_address);
+        w.name("links").array(&row.links, |w, link| federation_link(w, link, challenge));
+        w.instant("createdAt", row.created_at);
+    });
+}
+
+fn federation_link(w: &mut Writer, row: &LinkRow, challenge: Option<&Challenge<'_>>) {
+    w.object(|w| {
+        w.uuid("id", row.id.uuid());
+        w.text("linkedTag", &row.linked);
+        w.text("status", row.status.name());
+        w.text_if("verifiedBy", row.verified_by.as_deref());
+        w.instant("createdAt", row.created_at);
+        w.text_if("challengeToken", challenge.filter(|one| one.link == row.id).map(|one| one.token));
+    });
 }
 
 /// A payment. Lists leave its webhook records out.

@@ -12,7 +12,7 @@ use flexledger_domain::ids::{ApplicationId, SubjectId};
 use flexledger_domain::personal::Personal;
 use flexledger_projections::{SubjectRow, Views};
 
-use super::{fresh_uuid, show};
+use super::{claims, fresh_uuid, show};
 use crate::app::App;
 use crate::http::auth::Caller;
 use crate::http::body::JsonBody;
@@ -115,7 +115,8 @@ async fn tags(State(app): State<App>, caller: Caller, path: Segment) -> Result<R
     let views = app.fresh_views().await?;
     own(views, caller.id(), id).await?;
     let rows = views.tags_of_subject(id).await?;
+    let claims = claims::active(views, &rows, caller.id()).await?;
     Ok(envelope::success(StatusCode::OK, "Tags found", app.now(), |w| {
-        w.array(&rows, |w, row| show::tag(&app, w, row, caller.id()));
+        w.array(&rows, |w, row| show::tag(&app, w, row, caller.id(), &claims));
     }))
 }

@@ -1,17 +1,17 @@
-//! Tags: make, list, resolve, search, switch off and on (`idaas.md` 6).
+//! Tags: make, list, resolve, search, switch off and on, transfer (`idaas.md` 6).
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, patch};
+use axum::routing::{get, patch, post};
 use flexledger_commands::{Answer, Done};
 use flexledger_domain::Position;
-use flexledger_domain::identity::{CreateTag, Handle, Local, SetTagActive};
+use flexledger_domain::identity::{CreateTag, Handle, Local, SetTagActive, TransferTag};
 use flexledger_domain::ids::{SubjectId, TagId};
 use flexledger_projections::{Ambiguous, TagRow, Views};
 
-use super::show;
+use super::{claims, show};
 use crate::app::App;
 use crate::http::auth::Caller;
 use crate::http::body::JsonBody;
@@ -35,6 +35,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/v1/tags/{tag}", get(resolve))
         .route("/v1/tags/{tag}/disable", patch(disable))
         .route("/v1/tags/{tag}/enable", patch(enable))
+        .route("/v1/tags/{tag}/transfer", post(transfer))
 }
 
 /// `POST /v1/tags`: makes a tag of one of the caller's users. 200.
@@ -66,7 +67,7 @@ async fn create(State(app): State<App>, caller: Caller, JsonBody(body): JsonBody
         created_at: done.recorded_at,
     };
     Ok(envelope::success(StatusCode::OK, "Tag created", done.recorded_at, |w| {
-        show::tag(&app, w, &row, caller.id());
+        show::tag(&app, w, &row, caller.id(), &[]);
     }))
 }
 
@@ -82,9 +83,11 @@ fn read_name(fields: &mut Fields<'_>) -> Option<Local> {
 
 /// `GET /v1/tags`: the tags that the caller made, newest first, disabled ones included.
 async fn list(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {
-    let rows = app.fresh_views().await?.tags_created_by(caller.id()).await?;
+    let views = app.fresh_views().await?;
+    let rows = views.tags_created_by(caller.id()).await?;
+    let claims = claims::active(views, &rows, caller.id()).await?;
     Ok(envelope::success(StatusCode::OK, "Tags found", app.now(), |w| {
-        w.array(&rows, |w, row| show::tag(&app, w, row, caller.id()));
+        w.array(&rows, |w, row| show::tag(&app, w, row, caller.id(), &claims));
     }))
 }
 
@@ -112,9 +115,10 @@ async fn search(State(app): State<App>, caller: Caller, query: Query) -> Result<
         Some(Ok(handle)) => find(&app, views, &keyword, Some(&handle)).await?,
         None => find(&app, views, &keyword, None).await?,
     };
+    let claims = claims::active(views, &rows, caller.id()).await?;
     Ok(envelope::success(StatusCode::OK, "Tags found", app.now(), |w| {
         w.array(&rows, |w, row| match row.owner_application == caller.id() {
-            true => show::tag(&app, w, row, caller.id()),
+            true => show::tag(&app, w, row, caller.id(), &claims),
             false => show::public_tag(&app, w, row),
         });
     }))
@@ -157,4 +161,30 @@ async fn enable(State(app): State<App>, caller: Caller, path: Segment) -> Result
 async fn switch(app: &App, caller: &Caller, path: &Segment, active: bool) -> Result<Done<TagId>, ApiError> {
     let command = SetTagActive { caller: caller.id(), tag: path.tag()?, active };
     Ok(app.engine().submit(command).await?)
+}
+
+/// `POST /v1/tags/{tag}/transfer`: gives one of the caller's tags to a subject that holds an active claim on it. Again
+/// is fine while the caller owns it.
+async fn transfer(
+    State(app): State<App>,
+    caller: Caller,
+    path: Segment,
+    JsonBody(body): JsonBody,
+) -> Result<Response, ApiError> {
+    let tag = path.tag()?;
+    let mut fields = Fields::parse(&body)?;
+    let owner = fields.required_uuid("newOwnerSubjectId").map(SubjectId::from_uuid);
+    fields.finish()?;
+    let owner = owner.ok_or(Code::Invalid)?;
+    let done = app.engine().submit(TransferTag { caller: caller.id(), tag, owner }).await?;
+    let Answer::Fresh(id) = done.answer else {
+        return Err(Code::Unavailable.into());
+    };
+    let views = app.views_at(done.position).await?;
+    let rows: Vec<TagRow> = views.tag(id).await?.into_iter().collect();
+    let claims = claims::active(views, &rows, caller.id()).await?;
+    let row = rows.first().ok_or(Code::TagNotFound)?;
+    Ok(envelope::success(StatusCode::OK, "Tag transferred", done.recorded_at, |w| {
+        show::tag(&app, w, row, caller.id(), &claims);
+    }))
 }

@@ -68,7 +68,7 @@ impl Note {
         let mut lines = text.split('\n');
         let mut next = || lines.next().ok_or(NoteError);
         let (name, size, root, empty, line) = (next()?, next()?, next()?, next()?, next()?);
-        if text.len() > NOTE_BYTES_MAX || !empty.is_empty() || next()? != "" || lines.next().is_some() {
+        if text.len() > NOTE_BYTES_MAX || !empty.is_empty() || !next()?.is_empty() || lines.next().is_some() {
             return Err(NoteError);
         }
         let signed = line.strip_prefix("\u{2014} ").and_then(|rest| rest.strip_prefix(name)).ok_or(NoteError)?;
@@ -99,11 +99,8 @@ fn body(origin: &str, position: Position, root: Hash) -> String {
 }
 
 fn key_id(name: &str, key: &VerifyingKey) -> [u8; 4] {
-    let digest = Sha256::new()
-        .chain_update(name)
-        .chain_update([b'\n', ED25519])
-        .chain_update(key.as_bytes())
-        .finalize();
+    let digest =
+        Sha256::new().chain_update(name).chain_update([b'\n', ED25519]).chain_update(key.as_bytes()).finalize();
     let mut id = [0; 4];
     id.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
     id

@@ -174,6 +174,7 @@ async fn player(engine: Engine, tags: Arc<Vec<Tag>>, tally: Arc<Tally>, left: Ar
 struct Floor {
     events: u64,
     time: Duration,
+    syncs: Arc<Histogram>,
 }
 
 impl Floor {
@@ -186,8 +187,8 @@ impl Floor {
             .chunks_exact(FLOOR_BATCH.min(records.len().max(1)))
             .map(|batch| batch.iter().flat_map(|record| record.bytes.iter().copied()).collect())
             .collect();
-        let path = folder.join("floor");
-        let appended = tokio::task::spawn_blocking(move || append(&path, &batches)).await;
+        let (path, syncs) = (folder.join("floor"), self.syncs.clone());
+        let appended = tokio::task::spawn_blocking(move || append(&path, &batches, &syncs)).await;
         let appended = appended.map_err(|error| Failure::Store(format!("the floor: {error}")))?;
         let (count, time) = appended.map_err(|error| Failure::Store(format!("the floor: {error}")))?;
         self.events += count * FLOOR_BATCH as u64;
@@ -200,7 +201,7 @@ impl Floor {
     }
 
     fn document(&self) -> Document {
-        let mut document = Document::new("floor");
+        let mut document = Document::new("floor").latencies(&self.syncs);
         document.per_second = Some(rounded(self.rate()));
         document.events = Some(self.events);
         document.durability = Some(format!("fdatasync per {FLOOR_BATCH} events"));
@@ -209,13 +210,15 @@ impl Floor {
 }
 
 /// Appends the batches over and over for a while; returns how many and how long it took.
-fn append(path: &Path, batches: &[Vec<u8>]) -> std::io::Result<(u64, Duration)> {
+fn append(path: &Path, batches: &[Vec<u8>], syncs: &Histogram) -> std::io::Result<(u64, Duration)> {
     let mut file = File::create(path)?;
     let began = Instant::now();
     let mut count = 0;
     for batch in batches.iter().cycle() {
+        let batch_began = Instant::now();
         file.write_all(batch)?;
         file.sync_data()?;
+        syncs.record(batch_began.elapsed());
         count += 1;
         if began.elapsed() > Duration::from_secs(1) {
             break;

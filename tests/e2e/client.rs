@@ -60,6 +60,11 @@ pub struct Request<'a> {
 
 /// Makes one call on a connection of its own.
 pub fn call(address: SocketAddr, request: &Request<'_>) -> std::io::Result<Answer> {
+    call_within(address, request, PATIENCE)
+}
+
+/// The same, with less patience.
+pub fn call_within(address: SocketAddr, request: &Request<'_>, patience: Duration) -> std::io::Result<Answer> {
     let mut head = format!("{} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n", request.method, request.path);
     if let Some(token) = request.token {
         head += &format!("Authorization: Bearer {token}\r\n");
@@ -75,13 +80,17 @@ pub fn call(address: SocketAddr, request: &Request<'_>) -> std::io::Result<Answe
     }
     head += "\r\n";
     head += request.body.unwrap_or_default();
-    raw(address, head.as_bytes())
+    raw_within(address, head.as_bytes(), patience)
 }
 
 /// Sends these bytes and reads one answer to its end.
 pub fn raw(address: SocketAddr, bytes: &[u8]) -> std::io::Result<Answer> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    raw_within(address, bytes, PATIENCE)
+}
+
+fn raw_within(address: SocketAddr, bytes: &[u8], patience: Duration) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
     stream.write_all(bytes)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;

@@ -89,8 +89,8 @@ async fn a_saved_head_shows_a_rewritten_log_whose_hashes_fit() {
         }
     };
     let records = store.read(Position::START, 1000).await.unwrap();
-    let target = records.iter().map(|stored| record::decode(&stored.bytes).unwrap());
-    let target = target.filter(|event| event.event.kind() == "transaction.initiated").last().unwrap();
+    let mut events = records.iter().map(|stored| record::decode(&stored.bytes).unwrap());
+    let target = events.rfind(|event| event.event.kind() == "transaction.initiated").unwrap();
     let forged = rewritten(&store, target.position.number(), rejected).await;
     assert!(report(&forged, None).await.ok, "by itself it is a sound log");
     for saved in [&json, &note] {

@@ -1,10 +1,13 @@
 //! The operator's calls (`operations.md` 3), under `/operator/v1`.
 
+mod auditors;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
+use flexledger_commands::Role;
 
 use crate::app::App;
 use crate::http::auth::Operator;
@@ -12,7 +15,7 @@ use crate::http::envelope;
 use crate::http::write::Writer;
 
 pub(crate) fn routes() -> Router<App> {
-    Router::new().route("/status", get(status))
+    Router::new().route("/status", get(status)).merge(auditors::routes())
 }
 
 /// `GET /operator/v1/status`: where the log, the views and the writer stand.
@@ -37,6 +40,10 @@ async fn status(State(app): State<App>, _: Operator) -> Response {
             w.count("epoch", engine.epoch.0);
             w.count("queue", u64::try_from(engine.queue).unwrap_or(u64::MAX));
             w.flag("writable", engine.writable);
+            w.flag("leads", engine.leads);
+            if let Role::Following(Some(leader)) = app.engine().role() {
+                w.text("leader", leader.address.as_deref().unwrap_or(&leader.node));
+            }
         });
         w.name("reconciled").object(|w| {
             w.count("position", 0_u64);

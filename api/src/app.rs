@@ -12,9 +12,12 @@ use flexledger_domain::personal::{Personal, PersonalText};
 use flexledger_domain::{Instant, Position, Span};
 use flexledger_projections::{ViewError, Views};
 
+use crate::audit::Trees;
 use crate::http::auth::{Digest, Tokens};
+use crate::http::client::Network;
 use crate::http::error::{ApiError, Code};
 use crate::http::names::Names;
+use crate::http::throttle::Throttle;
 
 /// How long a request may wait for the views before it is answered with 503.
 pub const VIEW_PATIENCE: Duration = Duration::from_secs(2);
@@ -36,6 +39,10 @@ pub struct Settings {
     pub strict_idempotency: bool,
     /// Plain bodies are refused where a caller is known (`encryption.require_encrypted_requests`).
     pub require_encrypted_requests: bool,
+    /// Calls are limited (`limits.enabled`, `idaas.md` 14).
+    pub rate_limits: bool,
+    /// Whose forwarded headers count (`server.trusted_proxies`).
+    pub trusted_proxies: Vec<Network>,
     /// SHA-256 of the operator's token; `None` closes the operator surface.
     pub operator_token: Option<Digest>,
 }
@@ -50,6 +57,8 @@ impl Default for Settings {
             admin_applications: HashSet::new(),
             strict_idempotency: false,
             require_encrypted_requests: false,
+            rate_limits: false,
+            trusted_proxies: Vec::new(),
             operator_token: None,
         }
     }
@@ -65,6 +74,8 @@ struct Parts {
     vault: Arc<Vault>,
     settings: Settings,
     tokens: Tokens,
+    throttle: Option<Throttle>,
+    trees: Trees,
     ready: AtomicBool,
 }
 
@@ -73,7 +84,17 @@ impl App {
     #[must_use]
     pub fn new(engine: Engine, views: Views, vault: Arc<Vault>, settings: Settings) -> Self {
         let tokens = Tokens::new(vault.token_key(), settings.token_ttl);
-        App(Arc::new(Parts { engine, views, vault, settings, tokens, ready: AtomicBool::new(false) }))
+        let throttle = settings.rate_limits.then(|| Throttle::new(engine.clock().clone()));
+        App(Arc::new(Parts {
+            engine,
+            views,
+            vault,
+            settings,
+            tokens,
+            throttle,
+            trees: Trees::default(),
+            ready: AtomicBool::new(false),
+        }))
     }
 
     /// Waits until the views have reached the present end of the log, however long it takes; then calls are answered.
@@ -129,6 +150,18 @@ impl App {
     #[must_use]
     pub fn tokens(&self) -> &Tokens {
         &self.0.tokens
+    }
+
+    /// What limits callers; `None` when limits are off.
+    #[must_use]
+    pub fn throttle(&self) -> Option<&Throttle> {
+        self.0.throttle.as_ref()
+    }
+
+    /// The Merkle tree over the log.
+    #[must_use]
+    pub fn trees(&self) -> &Trees {
+        &self.0.trees
     }
 
     /// The present instant.

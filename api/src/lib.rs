@@ -21,12 +21,14 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::Method;
 
+use axum::middleware::from_fn_with_state;
 pub use app::{App, Settings, VIEW_PATIENCE};
 pub use serve::{Entrance, Limits, Peer, serve};
 
 use http::edge::EdgeLayer;
 use http::error::{ApiError, Code};
 
+use http::throttle;
 /// All routes of the server.
 pub fn router(app: App) -> Router {
     Router::new()
@@ -38,6 +40,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(EdgeLayer(app.clone()))
         .with_state(app)
+        .layer(from_fn_with_state(app.clone(), throttle::guard))
 }
 
 async fn not_found(_: Request) -> ApiError {

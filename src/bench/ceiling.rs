@@ -75,7 +75,7 @@ pub async fn start(app: App) -> Result<(SocketAddr, oneshot::Sender<()>), Failur
 
 async fn answer(State(app): State<App>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if bearer(&parts).is_none_or(|token| app.tokens().check(token, app.now()).is_err()) {
+    if bearer(&parts.headers).is_none_or(|token| app.tokens().check(token, app.now()).is_err()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {

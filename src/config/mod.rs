@@ -7,10 +7,11 @@ mod keys;
 mod value;
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use flexledger_api::http::client::Network;
 use flexledger_commands::reactors::SettlementTime;
 use flexledger_domain::ids::ApplicationId;
 
@@ -87,15 +88,6 @@ pub struct Server {
     pub allow_insecure: Option<bool>,
     /// Where other nodes on the same log reach this one; `None` for `http://<listen>`.
     pub advertise: Option<String>,
-}
-
-/// An address, or all addresses that share its first bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    /// An address of it.
-    pub address: IpAddr,
-    /// How many leading bits count.
-    pub bits: u8,
 }
 
 /// How webhooks are sent.

@@ -180,6 +180,8 @@ fn settings(config: &Config, token: &str, address: SocketAddr) -> Settings {
         admin_applications: config.admin_applications.clone(),
         strict_idempotency: config.idempotency_strict,
         require_encrypted_requests: config.require_encrypted_requests,
+        rate_limits: config.rate_limits,
+        trusted_proxies: config.server.trusted_proxies.clone(),
         operator_token: Some(Digest::of(token.as_bytes())),
     }
 }

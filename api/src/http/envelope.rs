@@ -13,6 +13,9 @@ use super::write::Writer;
 /// Marks an answer that repeats an earlier one.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
+/// How many more calls fit into the caller's limit now.
+pub const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+
 /// Room for the envelope and one object, so that most answers are written without growing the buffer.
 const USUAL_SIZE: usize = 1536;
 
@@ -91,6 +94,9 @@ pub fn problem(error: &ApiError) -> Response {
 }
 
 fn retry_after(error: &ApiError, headers: &mut HeaderMap) {
+    if error.code == Code::Throttled {
+        headers.insert(REMAINING, HeaderValue::from(0_u32));
+    }
     if let Some(seconds) = error.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

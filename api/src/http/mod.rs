@@ -3,6 +3,7 @@
 pub mod amount;
 pub mod auth;
 pub mod body;
+pub mod client;
 pub mod edge;
 pub mod envelope;
 pub mod error;
@@ -14,4 +15,5 @@ pub mod path;
 pub mod query;
 pub mod secret;
 pub mod target;
+pub mod throttle;
 pub mod write;

@@ -75,7 +75,9 @@ impl Switch {
         let dialect = self.writer.dialect();
         for table in audit::tables(view) {
             // Dropped, not emptied: a table of another version has other columns.
-            self.writer.execute(&table.drop(), &[]).await?;
+            // By its full name on SQLite, where a table that is missing would be looked for among the rebuilt ones.
+            let schema = if self.attached { "main." } else { "" };
+            self.writer.execute(&format!("DROP TABLE IF EXISTS {schema}{}", table.name), &[]).await?;
             for sql in table.create(dialect) {
                 self.writer.execute(&sql, &[]).await?;
             }

@@ -11,6 +11,8 @@ pub mod head;
 pub mod merkle;
 pub mod moment;
 pub mod note;
+pub mod postings;
+pub mod reconcile;
 pub mod scan;
 pub mod show;
 pub mod verify;

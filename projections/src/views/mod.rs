@@ -15,6 +15,7 @@ mod wallets;
 mod webhooks;
 
 pub(crate) use settlement::{COMPLETED, FAILED};
+pub use statement::account_of;
 pub(crate) use statement::{ENTRY_MASK, entry_range};
 pub(crate) use transactions::status_of;
 

@@ -72,6 +72,12 @@ pub(crate) fn entry_range(account: i64, from: u64, to: u64) -> (i64, i64) {
     (base | entry(from), base | entry(to))
 }
 
+/// The number of the account in the key of an entry.
+#[must_use]
+pub fn account_of(key: i64) -> i64 {
+    key >> ENTRY_BITS
+}
+
 #[derive(Clone, Copy)]
 struct Account {
     number: i64,

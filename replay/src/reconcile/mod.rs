@@ -1,0 +1,345 @@
+//! `reconcile` and `rebuild`: the views made again from the log, beside the live ones, and compared with them.
+//!
+//! 1. All views asked for are folded into a scratch database in the data directory. Broken off, the next run goes on.
+//! 2. A snapshot of the live database is taken. The scratch views are folded to exactly where the live ones stand in
+//!    it; that is little, for step 1 was repeated until it was. Then both are compared portion by portion. The
+//!    snapshot lasts no longer than this: what the server replaces meanwhile stays in its journal until the end.
+//! 3. Balances, statements and settlement batches are folded again from the postings alone, by other code, and
+//!    compared with the scratch views.
+//! 4. For the rows that differ, another pass over the log finds the first event that touched each.
+//! 5. `rebuild` then puts the new tables in the place of the live ones, if there is no difference or if differences are
+//!    accepted. Nothing is sent to anyone: views cause nothing.
+//!
+//! Memory: a portion of rows of each database, what the views keep, one entry per wallet and per settlement record.
+
+mod books;
+mod compare;
+mod scratch;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use flexledger_domain::{Instant, Position};
+use flexledger_eventstore::{EventStore, StoreError, record};
+use flexledger_projections::audit::{names, tables};
+use flexledger_projections::frozen::{Frozen, Stand};
+use flexledger_projections::marks::set_reconciled;
+use flexledger_projections::switch::Switch;
+use flexledger_projections::tracker::Tracker;
+use flexledger_projections::{ViewError, Views};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::scan::Scan;
+use compare::Place;
+use scratch::Scratch;
+
+/// Differences listed per view.
+pub const DIFFERENCES_MAX: usize = 100;
+/// A lag of the scratch views that is made up for while the snapshot lasts.
+const LAG: u64 = 20_000;
+/// Rounds of catching up before the snapshot is taken in any case.
+const ROUNDS: u32 = 8;
+
+/// What is compared.
+pub struct Reconcile<'a> {
+    /// The log.
+    pub store: Arc<dyn EventStore>,
+    /// Where the live views are.
+    pub views_url: String,
+    /// Where the scratch database may stand.
+    pub folder: PathBuf,
+    /// Which views; all if empty.
+    pub views: Vec<String>,
+    /// The present instant.
+    pub now: Instant,
+    /// Told now and then how many events are done, of how many.
+    pub progress: &'a mut (dyn FnMut(u64, u64) + Send),
+}
+
+/// What was found (`operations.md` 4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Whether there is no difference.
+    pub ok: bool,
+    /// The position that was compared: the lowest one of the views.
+    pub position: u64,
+    /// The views.
+    pub views: Vec<ViewReport>,
+}
+
+/// What was found in one view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ViewReport {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether there is no difference.
+    pub ok: bool,
+    /// How many rows the rebuilt view has.
+    pub rows: u64,
+    /// At most [`DIFFERENCES_MAX`] differences.
+    pub differences: Vec<Difference>,
+}
+
+/// One row that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Table and key of the row, or what else differs.
+    pub key: String,
+    /// The live row; null if there is none.
+    pub live: Value,
+    /// The rebuilt row; null if there is none.
+    pub rebuilt: Value,
+    /// The first event that touched the row, if any did.
+    pub first_position: Option<u64>,
+}
+
+/// Why nothing could be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// No such view.
+    #[error("there is no view named {0}; there are {1}")]
+    Unknown(String, String),
+    /// Another run works in the same folder.
+    #[error("another reconcile or rebuild is at work in this data directory")]
+    Running,
+    /// The live views moved back meanwhile.
+    #[error("the live views changed while they were compared; run it again")]
+    Moved,
+    /// An event of the log is damaged.
+    #[error("the event at position {0} cannot be read; run `flexledger verify`")]
+    Damaged(Position),
+    /// The views cannot be read or made.
+    #[error(transparent)]
+    View(#[from] ViewError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] StoreError),
+    /// A file cannot be used.
+    #[error("file: {0}")]
+    File(#[from] std::io::Error),
+}
+
+impl ViewReport {
+    fn add(&mut self, key: String, live: Value, rebuilt: Value) {
+        self.ok = false;
+        if self.differences.len() < DIFFERENCES_MAX {
+            self.differences.push(Difference { key, live, rebuilt, first_position: None });
+        }
+    }
+}
+
+/// Compares the live views with what the log gives. A position that is confirmed is noted beside the views, where a
+/// running server finds it.
+///
+/// # Errors
+/// [`ReconcileError`].
+pub async fn reconcile(mut job: Reconcile<'_>) -> Result<Report, ReconcileError> {
+    let names = job.names()?;
+    let mut scratch = Scratch::open(&job.folder, &names).await?;
+    let report = job.compare(&mut scratch, &names).await?;
+    scratch.remove().await?;
+    // Parts of the views confirm nothing about the whole.
+    if report.ok && job.views.is_empty() {
+        job.note(report.position).await;
+    }
+    Ok(report)
+}
+
+/// Compares, and switches to the rebuilt views if they are equal or `accept` is set. Tells whether it switched.
+///
+/// # Errors
+/// [`ReconcileError`]; the live views are as before then.
+pub async fn rebuild(mut job: Reconcile<'_>, accept: bool) -> Result<(Report, bool), ReconcileError> {
+    let names = job.names()?;
+    let mut scratch = Scratch::open(&job.folder, &names).await?;
+    // Makes the tables that must be there to be read.
+    drop(Switch::begin(&job.views_url, &scratch.path).await?);
+    let report = job.compare(&mut scratch, &names).await?;
+    let switched = report.ok || accept;
+    if switched {
+        job.switch(&mut scratch, &names).await?;
+    }
+    scratch.remove().await?;
+    if switched && job.views.is_empty() {
+        job.note(report.position).await;
+    }
+    Ok((report, switched))
+}
+
+impl Reconcile<'_> {
+    fn names(&self) -> Result<Vec<&'static str>, ReconcileError> {
+        let known: Vec<&'static str> = names().collect();
+        if self.views.is_empty() {
+            return Ok(known);
+        }
+        let find = |wanted: &String| {
+            let found = known.iter().copied().find(|name| name == wanted);
+            found.ok_or_else(|| ReconcileError::Unknown(wanted.clone(), known.join(", ")))
+        };
+        self.views.iter().map(find).collect()
+    }
+
+    async fn compare(&mut self, scratch: &mut Scratch, names: &[&'static str]) -> Result<Report, ReconcileError> {
+        let live = Views::open_read_only(&self.views_url).await?;
+        let mut frozen = self.catch_up(&live, scratch, names).await?;
+        let mut reports = Vec::with_capacity(names.len());
+        let mut places: Vec<Vec<Place>> = Vec::with_capacity(names.len());
+        let mut position = Position::MAX;
+        let mut rebuilt = scratch.views.freeze().await?;
+        for name in names {
+            let stand = frozen.stand(name).await?;
+            let made = rebuilt.stand(name).await?;
+            position = position.min(made.as_ref().map_or(Position::START, |stand| stand.position));
+            let mut report = ViewReport { name, ok: true, rows: 0, differences: Vec::new() };
+            places.push(match (&stand, &made) {
+                (None, None) => Vec::new(),
+                _ if stand == made => compare::compare(&mut frozen, &mut rebuilt, &mut report).await?,
+                _ => {
+                    report.add("checkpoint".to_owned(), show(stand.as_ref()), show(made.as_ref()));
+                    Vec::new()
+                }
+            });
+            reports.push(report);
+        }
+        drop(frozen);
+        live.close().await;
+        if names.iter().any(|name| ["wallets", "statement", "settlement"].contains(name)) {
+            self.compare_postings(&mut rebuilt, &mut reports).await?;
+        }
+        self.find_first(&mut reports, &places).await?;
+        let ok = reports.iter().all(|report| report.ok);
+        Ok(Report { ok, position: position.number(), views: reports })
+    }
+
+    /// Folds the scratch views to where the live ones stand in the snapshot that is returned.
+    async fn catch_up(
+        &mut self,
+        live: &Views,
+        scratch: &mut Scratch,
+        names: &[&'static str],
+    ) -> Result<Frozen, ReconcileError> {
+        let mut rounds = 0;
+        loop {
+            let mut frozen = live.freeze().await?;
+            let targets = self.targets(&mut frozen, names).await?;
+            let status = scratch.views.status();
+            let lag = |(name, target): &(&str, Position)| {
+                let at = status.iter().find(|view| view.name == *name).map_or(Position::START, |view| view.position);
+                target.after(at)
+            };
+            let near = targets.iter().map(lag).max().unwrap_or(0) <= LAG;
+            rounds += 1;
+            if near || rounds == ROUNDS {
+                scratch.fill(&self.store, &targets, self.progress).await?;
+                return Ok(frozen);
+            }
+            drop(frozen);
+            scratch.fill(&self.store, &targets, self.progress).await?;
+        }
+    }
+
+    /// Where each live view stands; the end of the log for one that does not stand on an event of this log.
+    async fn targets(
+        &self,
+        frozen: &mut Frozen,
+        names: &[&'static str],
+    ) -> Result<Vec<(&'static str, Position)>, ReconcileError> {
+        let mut stands = Vec::with_capacity(names.len());
+        for name in names {
+            stands.push((*name, frozen.stand(name).await?));
+        }
+        // Read after the snapshot: the log is never behind the views.
+        let head = self.store.head().await?.position;
+        let target = |(name, stand): (&'static str, Option<Stand>)| {
+            let at = stand.map(|stand| stand.position).filter(|at| *at <= head && *at > Position::START);
+            (name, at.unwrap_or(head))
+        };
+        Ok(stands.into_iter().map(target).collect())
+    }
+
+    async fn compare_postings(
+        &mut self,
+        rebuilt: &mut Frozen,
+        reports: &mut [ViewReport],
+    ) -> Result<(), ReconcileError> {
+        let mut folded: Option<(Position, crate::postings::Postings)> = None;
+        for report in reports {
+            let at = rebuilt.stand(report.name).await?.map_or(Position::START, |stand| stand.position);
+            let postings = match folded.take() {
+                Some((position, postings)) if position == at => postings,
+                _ => books::fold(&self.store, at, self.progress).await?,
+            };
+            books::compare(rebuilt, &postings, report).await?;
+            folded = Some((at, postings));
+        }
+        Ok(())
+    }
+
+    async fn find_first(&mut self, reports: &mut [ViewReport], places: &[Vec<Place>]) -> Result<(), ReconcileError> {
+        for (report, places) in reports.iter_mut().zip(places).filter(|(_, places)| !places.is_empty()) {
+            let Some(mut tracker) = Tracker::new(report.name, places.iter().map(|(table, key)| (*table, key))) else {
+                continue;
+            };
+            let end = self.store.head().await?.position;
+            let mut scan = Scan::new(self.store.clone(), Position::START, end);
+            while let Some(records) = scan.portion().await? {
+                let decode = |stored: &flexledger_eventstore::Record| {
+                    record::decode(&stored.bytes).map_err(|_| ReconcileError::Damaged(stored.position))
+                };
+                let events = records.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+                // A view that stops here stopped in the rebuild before.
+                if tracker.apply(&events).is_err() || tracker.is_done() {
+                    break;
+                }
+                (self.progress)(events.last().map_or(0, |event| event.position.number()), end.number());
+            }
+            let rows = report.differences.iter_mut().filter(|difference| is_row(report.name, &difference.key));
+            for (difference, (table, key)) in rows.zip(places) {
+                difference.first_position = tracker.first(table, key).map(Position::number);
+            }
+        }
+        Ok(())
+    }
+
+    async fn switch(&mut self, scratch: &mut Scratch, names: &[&'static str]) -> Result<(), ReconcileError> {
+        let mut switch = Switch::begin(&self.views_url, &scratch.path).await?;
+        let stands = switch.stands().await?;
+        let head = self.store.head().await?.position;
+        let mut targets = Vec::with_capacity(names.len());
+        for name in names {
+            let live = stands.iter().find(|(known, _)| known.as_ref() == *name).map(|(_, at)| *at);
+            let target = live.filter(|at| *at <= head && *at > Position::START).unwrap_or(head);
+            let status = scratch.views.status();
+            if status.iter().any(|view| view.name == *name && view.position > target) {
+                return Err(ReconcileError::Moved);
+            }
+            targets.push((*name, target));
+        }
+        scratch.fill(&self.store, &targets, self.progress).await?;
+        for name in names {
+            switch.replace(name, &scratch.views).await?;
+        }
+        Ok(switch.commit().await?)
+    }
+
+    async fn note(&self, position: u64) {
+        let noted = set_reconciled(&self.views_url, Position::new(position), self.now).await;
+        if let Err(error) = noted {
+            tracing::warn!(name: "reconcile.not_noted", %error, "the reconciled position could not be noted");
+        }
+    }
+}
+
+fn is_row(view: &str, key: &str) -> bool {
+    tables(view).iter().any(|table| key.strip_prefix(table.name).is_some_and(|rest| rest.starts_with('/')))
+}
+
+fn show(stand: Option<&Stand>) -> Value {
+    stand.map_or(Value::Null, |stand| {
+        let event = stand.event.map(|event| event.to_string());
+        json!({ "version": stand.version, "position": stand.position.number(), "event": event })
+    })
+}

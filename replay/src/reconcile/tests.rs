@@ -1,0 +1,286 @@
+use std::path::Path;
+use std::time::Duration;
+
+use flexledger_domain::Recorded;
+use flexledger_domain::testing::World;
+use flexledger_eventstore::hash::{chain_hash, leaf_hash};
+use flexledger_eventstore::{Batch, Hash, MemoryStore, Record, Tail};
+use proptest::prelude::*;
+use sqlx::{Connection, SqliteConnection};
+use tempfile::TempDir;
+
+use super::*;
+
+fn records(history: &[Recorded]) -> Vec<Record> {
+    let mut hash = Hash::default();
+    let write = |recorded: &Recorded| {
+        let mut bytes = Vec::new();
+        record::encode(recorded, &mut bytes).unwrap();
+        hash = chain_hash(hash, leaf_hash(&bytes));
+        Record { position: recorded.position, bytes, hash }
+    };
+    history.iter().map(write).collect()
+}
+
+struct Place {
+    folder: TempDir,
+    store: Arc<dyn EventStore>,
+    url: String,
+}
+
+impl Place {
+    /// A log, and views that follow it up to `until`.
+    async fn new(world: &World, until: usize) -> Place {
+        let store = MemoryStore::new();
+        let batch = Batch { records: records(&world.history), keys: Vec::new() };
+        store.append(Position::START, batch).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("views.db").display());
+        let store: Arc<dyn EventStore> = Arc::new(store);
+        let views = Views::open(&url, &[]).await.unwrap();
+        views.fill(&store, Position::new(until as u64)).await.unwrap();
+        views.close().await;
+        Place { folder, store, url }
+    }
+
+    fn job<'a>(&self, views: &[&str], progress: &'a mut (dyn FnMut(u64, u64) + Send)) -> Reconcile<'a> {
+        Reconcile {
+            store: self.store.clone(),
+            views_url: self.url.clone(),
+            folder: self.folder.path().to_owned(),
+            views: views.iter().map(|name| (*name).to_owned()).collect(),
+            now: Instant::from_micros(1),
+            progress,
+        }
+    }
+
+    async fn reconcile(&self, views: &[&str]) -> Report {
+        reconcile(self.job(views, &mut |_, _| {})).await.unwrap()
+    }
+
+    async fn rebuild(&self, views: &[&str], accept: bool) -> (Report, bool) {
+        rebuild(self.job(views, &mut |_, _| {}), accept).await.unwrap()
+    }
+
+    async fn damage(&self, sql: &'static str) -> u64 {
+        let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+        let touched = sqlx::query(sql).execute(&mut connection).await.unwrap().rows_affected();
+        connection.close().await.unwrap();
+        touched
+    }
+
+    fn leftovers(&self) -> bool {
+        Path::new(self.folder.path()).join("rebuild.db").exists()
+    }
+}
+
+#[tokio::test]
+async fn equal_views_are_confirmed() {
+    let world = World::random(11, 300);
+    let until = world.history.len() - 20;
+    let place = Place::new(&world, until).await;
+    let report = place.reconcile(&[]).await;
+    assert!(report.ok, "{report:?}");
+    assert_eq!(report.position, until as u64);
+    assert_eq!(report.views.len(), names().count());
+    assert!(report.views.iter().any(|view| view.rows > 100));
+    assert!(!place.leftovers());
+    let views = Views::open_read_only(&place.url).await.unwrap();
+    let noted = views.reconciled().await.unwrap();
+    assert_eq!(noted, Some((Position::new(until as u64), Instant::from_micros(1))));
+}
+
+/// Cells changed, rows removed, rows added, cells of a type that no view writes.
+#[tokio::test]
+async fn damaged_rows_are_found_and_healed() {
+    let world = World::random(12, 400);
+    let place = Place::new(&world, world.history.len()).await;
+    let cases: [(&str, &str, &str); 7] = [
+        (
+            "transactions",
+            "transactions",
+            "UPDATE transactions SET amount = '1.0000' WHERE position = (SELECT max(position) FROM transactions)",
+        ),
+        ("wallets", "wallets", "UPDATE wallets SET total_credited = '0.0001' WHERE id = (SELECT max(id) FROM wallets)"),
+        ("statement", "entries", "DELETE FROM entries WHERE number = (SELECT min(number) FROM entries)"),
+        (
+            "statement",
+            "entries",
+            "INSERT INTO entries SELECT number + 100000, position, payment, credit, amount, closing_balance, total_credited, created_at FROM entries LIMIT 1",
+        ),
+        (
+            "applications",
+            "applications",
+            "UPDATE applications SET client = X'00' WHERE id = (SELECT min(id) FROM applications)",
+        ),
+        ("settlement", "settlement_lines", "DELETE FROM settlement_lines"),
+        ("subjects", "checkpoint", "UPDATE view_checkpoints SET position = position - 1 WHERE name = 'subjects'"),
+    ];
+    for (view, key, sql) in cases {
+        assert!(place.damage(sql).await > 0, "{sql}");
+        let report = place.reconcile(&[view]).await;
+        let found = &report.views[0];
+        assert!(!report.ok && !found.ok, "{sql}");
+        let first = &found.differences[0];
+        assert!(first.key.starts_with(key), "{} {sql}", first.key);
+        if key != "checkpoint" {
+            assert!(first.live != first.rebuilt, "{sql}");
+            let position = first.first_position;
+            assert_eq!(position.is_none(), first.rebuilt.is_null(), "{first:?}");
+        }
+        assert!(found.differences.len() <= DIFFERENCES_MAX);
+        let (again, switched) = place.rebuild(&[view], false).await;
+        assert!(!switched && !again.ok);
+        assert!(place.rebuild(&[view], true).await.1);
+        assert!(place.reconcile(&[]).await.ok, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_event_of_a_row_is_named() {
+    let world = World::random(13, 300);
+    let place = Place::new(&world, world.history.len()).await;
+    place
+        .damage("UPDATE transactions SET sender_tag = 'x@y' WHERE position = (SELECT min(position) FROM transactions)")
+        .await;
+    let report = place.reconcile(&["transactions"]).await;
+    let [only] = report.views[0].differences.as_slice() else { panic!("{report:?}") };
+    // The key of a payment is the position of its first event.
+    assert_eq!(only.key, format!("transactions/{}", only.first_position.unwrap()));
+    assert_eq!(only.live["sender_tag"], "x@y");
+}
+
+#[tokio::test]
+async fn a_broken_off_run_goes_on_where_it_was() {
+    let world = World::random(14, 400);
+    let place = Place::new(&world, world.history.len()).await;
+    let names: Vec<&'static str> = names().collect();
+    let half = world.history.len() as u64 / 2;
+    let mut scratch = Scratch::open(place.folder.path(), &names).await.unwrap();
+    let targets: Vec<_> = names.iter().map(|name| (*name, Position::new(half))).collect();
+    scratch.fill(&place.store, &targets, &mut |_, _| {}).await.unwrap();
+    let busy = reconcile(place.job(&[], &mut |_, _| {})).await;
+    assert!(matches!(busy, Err(ReconcileError::Running)));
+    scratch.views.close().await;
+    drop(scratch);
+    let mut first = None;
+    let mut note = |done, _| {
+        first.get_or_insert(done);
+    };
+    assert!(reconcile(place.job(&[], &mut note)).await.unwrap().ok);
+    assert_eq!(first, Some(half));
+}
+
+/// Rows that another log left, or that lie ahead of the live views, are thrown away.
+#[tokio::test]
+async fn a_scratch_that_does_not_fit_is_made_anew() {
+    let (one, other) = (World::random(15, 200), World::random(16, 200));
+    let (place, strange) = (Place::new(&one, 100).await, Place::new(&other, other.history.len()).await);
+    let names: Vec<&'static str> = names().collect();
+    for (store, at) in [(&strange.store, 60), (&place.store, one.history.len() as u64)] {
+        let mut scratch = Scratch::open(place.folder.path(), &names).await.unwrap();
+        let targets: Vec<_> = names.iter().map(|name| (*name, Position::new(at))).collect();
+        scratch.fill(store, &targets, &mut |_, _| {}).await.unwrap();
+        scratch.views.close().await;
+        drop(scratch);
+        assert!(place.reconcile(&[]).await.ok);
+    }
+}
+
+#[tokio::test]
+async fn views_that_are_missing_are_made() {
+    let world = World::random(17, 150);
+    let place = Place::new(&world, world.history.len()).await;
+    std::fs::remove_file(place.folder.path().join("views.db")).unwrap();
+    assert!(reconcile(place.job(&[], &mut |_, _| {})).await.is_err());
+    let (report, switched) = place.rebuild(&[], true).await;
+    assert!(!report.ok && switched);
+    assert!(place.reconcile(&[]).await.ok);
+    assert_eq!(place.reconcile(&[]).await.position, world.history.len() as u64);
+}
+
+/// A switch that never commits leaves the rows as they were.
+#[tokio::test]
+async fn a_switch_that_breaks_off_changes_nothing() {
+    let world = World::random(18, 200);
+    let place = Place::new(&world, world.history.len()).await;
+    place.damage("DELETE FROM wallets").await;
+    let names: Vec<&'static str> = names().collect();
+    let mut scratch = Scratch::open(place.folder.path(), &names).await.unwrap();
+    let end = Position::new(world.history.len() as u64);
+    scratch.fill(&place.store, &[("wallets", end)], &mut |_, _| {}).await.unwrap();
+    let mut switch = Switch::begin(&place.url, &scratch.path).await.unwrap();
+    switch.replace("wallets", &scratch.views).await.unwrap();
+    drop(switch);
+    scratch.remove().await.unwrap();
+    let report = place.reconcile(&["wallets"]).await;
+    assert!(report.views[0].differences.iter().any(|difference| difference.live.is_null()));
+}
+
+/// The program that keeps the views takes the rebuilt ones over, with what it remembers, and goes on.
+#[tokio::test]
+async fn a_running_program_takes_the_rebuilt_views_over() {
+    let world = World::random(19, 600);
+    let (before, between) = (world.history.len() / 2, world.history.len() * 3 / 4);
+    let all = records(&world.history);
+    let place = Place::new(&world, before).await;
+    // Wrong sums that the running program reads back and goes on with, and a row that will stop a view.
+    place.damage("UPDATE wallets SET total_credited = '77.0000'").await;
+    place.damage("UPDATE statement_accounts SET balance = '99.0000'").await;
+    place.damage("DELETE FROM transactions").await;
+    let live = Arc::new(MemoryStore::new());
+    let store: Arc<dyn EventStore> = live.clone();
+    let tail = Arc::new(Tail::new(1 << 20, Position::START));
+    let append = async |from: usize, to: usize| {
+        let batch = Batch { records: all[from..to].to_vec(), keys: Vec::new() };
+        store.append(Position::new(from as u64), batch).await.unwrap();
+        tail.publish(Arc::new(world.history[from..to].to_vec()));
+    };
+    append(0, before).await;
+    let views = Views::open(&place.url, &[]).await.unwrap();
+    views.follow(store.clone(), tail.clone()).await.unwrap();
+    append(before, between).await;
+    views.caught_up(Position::new(between as u64), Some(Duration::from_secs(10))).await.unwrap();
+    let stopped = |views: &Views| views.status().iter().any(|view| view.stopped.is_some());
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while !stopped(&views) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("the view of payments stops");
+    let mut quiet = |_, _| {};
+    let job = Reconcile { store: store.clone(), ..place.job(&[], &mut quiet) };
+    assert!(rebuild(job, true).await.unwrap().1);
+    append(between, all.len()).await;
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while stopped(&views) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("the view goes on");
+    views.caught_up(Position::new(all.len() as u64), Some(Duration::from_secs(10))).await.unwrap();
+    let report = reconcile(Reconcile { store: store.clone(), ..place.job(&[], &mut |_, _| {}) }).await.unwrap();
+    assert!(report.ok, "{report:?}");
+    assert_eq!(report.position, all.len() as u64);
+    views.close().await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    /// Three folds written apart agree on every prefix of every history.
+    #[test]
+    fn views_and_postings_agree(seed: u64, steps in 20_usize..250, part in 1_usize..=100) {
+        let world = World::random(seed, steps);
+        let until = (world.history.len() * part / 100).max(1);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let report = runtime.block_on(async {
+            let place = Place::new(&world, until).await;
+            place.reconcile(&[]).await
+        });
+        prop_assert!(report.ok, "{:?}", report);
+        prop_assert_eq!(report.position, until as u64);
+    }
+}

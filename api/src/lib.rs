@@ -2,9 +2,10 @@
 //!
 //! A handler takes a request apart, authenticates, gives one command or asks one query, and writes the answer. It has no
 //! rules of its own. [`http`] holds what all of them share, one folder per API the rest: [`idaas`] (tag payments),
-//! [`operator`] (running it). [`router`] joins them; [`serve`] puts them on a listener.
+//! [`operator`] (running it), [`audit`] (looking at its history). [`router`] joins them; [`serve`] puts them on a listener.
 
 mod app;
+pub mod audit;
 pub mod courier;
 mod forward;
 mod health;
@@ -20,15 +21,15 @@ mod tests;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::Method;
-
 use axum::middleware::from_fn_with_state;
+
 pub use app::{App, Settings, VIEW_PATIENCE};
 pub use serve::{Entrance, Limits, Peer, serve};
 
 use http::edge::EdgeLayer;
 use http::error::{ApiError, Code};
-
 use http::throttle;
+
 /// All routes of the server.
 pub fn router(app: App) -> Router {
     Router::new()
@@ -36,11 +37,12 @@ pub fn router(app: App) -> Router {
         .merge(idaas::keys::well_known())
         .nest("/api", idaas::routes().merge(health::actuator()))
         .nest("/operator/v1", operator::routes())
+        .nest("/audit/v1", audit::routes(&app))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), throttle::guard))
         .layer(EdgeLayer(app.clone()))
         .with_state(app)
-        .layer(from_fn_with_state(app.clone(), throttle::guard))
 }
 
 async fn not_found(_: Request) -> ApiError {

@@ -18,6 +18,7 @@ use tower::{Layer, Service};
 use super::envelope;
 use super::error::{ApiError, Code};
 use crate::app::App;
+use crate::audit::{LEDGER_HEAD, LEDGER_POSITION};
 use crate::forward;
 
 /// The header of the request id.
@@ -55,6 +56,9 @@ impl RequestId {
         self.0.to_str().unwrap_or("-")
     }
 }
+
+/// Headers that an error keeps when it is written.
+const KEPT: [HeaderName; 3] = [ALLOW, LEDGER_POSITION, LEDGER_HEAD];
 
 /// How errors look on one surface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,11 +173,9 @@ fn finish(app: &App, line: Line, mut response: Response) -> Response {
     let mut code = "";
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         code = error.code.suffix();
-        let allow = response.headers_mut().remove(ALLOW);
+        let kept = KEPT.map(|name| response.headers_mut().remove(&name).map(|value| (name, value)));
         response = line.surface.render(&error, app);
-        if let Some(allow) = allow {
-            response.headers_mut().insert(ALLOW, allow);
-        }
+        response.headers_mut().extend(kept.into_iter().flatten());
     }
     tracing::info!(
         target: "flexledger::request",

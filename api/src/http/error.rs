@@ -147,6 +147,10 @@ codes! {
     Unusable = "STATE", "5009", UNPROCESSABLE_ENTITY, "Tag is disabled or its application is inactive";
     /// A payment request whose time was up. An extension.
     RequestExpired = "STATE", "5010", UNPROCESSABLE_ENTITY, "Payment request has expired";
+    /// A moment, a range or a proof that the log does not reach. An extension, for auditors.
+    BeyondLog = "STATE", "5011", UNPROCESSABLE_ENTITY, "Beyond the end of the log";
+    /// Something that would write, while the past is served. An extension.
+    ReadOnly = "STATE", "5012", CONFLICT, "The ledger is served as it was; nothing can be written";
     /// Too many calls.
     Throttled = "RATE", "6001", TOO_MANY_REQUESTS, "Rate limit exceeded. Retry later.";
     /// A fault of this side.

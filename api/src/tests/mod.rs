@@ -1,5 +1,6 @@
 //! The router as a client sees it, in process: real engine, real views, the log in memory, a clock that stands still.
 
+mod audit;
 mod contract;
 mod flows;
 mod input;

@@ -114,6 +114,7 @@ fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
 }
 
 fn unreachable(address: &str, error: &dyn std::fmt::Display) -> ApiError {
-    tracing::warn!(leader = address, %error, "api.leader_not_reached");
+    // Once per call while a leader is being replaced: the line of the request says 503.
+    tracing::debug!(leader = address, %error, "api.leader_not_reached");
     Code::Unavailable.into()
 }

@@ -15,12 +15,11 @@ use flexledger_domain::payments::{Accept, InitiateTransfer, SCALE};
 use flexledger_eventstore::EventStore;
 use flexledger_eventstore::sqlite::{Mode, this_process};
 
-use super::Pair;
 use super::histogram::Histogram;
 use super::report::{Document, bytes_below, rounded};
 use super::world::{self, Dice, Tag};
+use super::{Ground, Pair};
 use crate::cli::Bench;
-use crate::config::Config;
 use crate::failure::Failure;
 use crate::verbs::engine_options;
 
@@ -34,8 +33,9 @@ const FLOOR_PAYMENTS: u64 = 20_000;
 const AMOUNT_MINOR: i128 = 125_000;
 
 /// Two-step payments in process, in turns with the floor.
-pub async fn engine(folder: &Path, options: &Bench) -> Result<Pair, Failure> {
-    let stage = Stage::set(folder).await?;
+pub async fn engine(ground: &Ground<'_>, options: &Bench) -> Result<Pair, Failure> {
+    let folder = ground.folder;
+    let stage = Stage::set(ground).await?;
     let mut floor = Floor::default();
     for round in 0..options.rounds {
         stage.play(round, options).await?;
@@ -53,8 +53,9 @@ pub async fn engine(folder: &Path, options: &Bench) -> Result<Pair, Failure> {
 }
 
 /// The floor alone.
-pub async fn floor_alone(folder: &Path, options: &Bench) -> Result<Document, Failure> {
-    let stage = Stage::set(folder).await?;
+pub async fn floor_alone(ground: &Ground<'_>, options: &Bench) -> Result<Document, Failure> {
+    let folder = ground.folder;
+    let stage = Stage::set(ground).await?;
     let few = Bench { payments: FLOOR_PAYMENTS, rounds: 1, which: options.which, ..*options };
     stage.play(0, &few).await?;
     let mut floor = Floor::default();
@@ -66,8 +67,8 @@ pub async fn floor_alone(folder: &Path, options: &Bench) -> Result<Document, Fai
 }
 
 /// A log of so many payments, for benches of what comes after.
-pub async fn fill_log(folder: &Path, options: &Bench) -> Result<(), Failure> {
-    let stage = Stage::set(folder).await?;
+pub async fn fill_log(ground: &Ground<'_>, options: &Bench) -> Result<(), Failure> {
+    let stage = Stage::set(ground).await?;
     stage.play(0, &Bench { rounds: 1, which: options.which, ..*options }).await?;
     stage.strike().await;
     Ok(())
@@ -91,13 +92,13 @@ struct Stage {
 }
 
 impl Stage {
-    async fn set(folder: &Path) -> Result<Self, Failure> {
-        let config = Config { data: folder.to_owned(), ..Config::default() };
+    async fn set(ground: &Ground<'_>) -> Result<Self, Failure> {
+        let config = ground.config();
         let failed = |what: &str, error: &dyn std::fmt::Display| Failure::Store(format!("{what}: {error}"));
         let mode = Mode::Writer { holder: this_process() };
         let store = flexledger_eventstore::open(&config.events_place(), mode).await;
         let store = store.map_err(|error| failed("the log", &error))?;
-        let keys = PlatformKeys::open_or_create(folder).map_err(|error| failed("the keys", &error))?;
+        let keys = PlatformKeys::open_or_create(ground.folder).map_err(|error| failed("the keys", &error))?;
         let vault = Vault::new(keys, store.clone()).await.map_err(|error| failed("the vault", &error))?;
         let options = EngineOptions { tail_events: 8192, ..engine_options(&config) };
         let engine = Engine::start(store.clone(), Arc::new(vault), options).await;

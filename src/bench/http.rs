@@ -1,7 +1,6 @@
 //! `bench http`: initiate and accept over HTTP, against the ceiling of the same run.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use flexledger_api::App;
 use super::load::{Plan, Tally, play};
 use super::report::{Document, bytes_below};
 use super::world::{APPLICATIONS, Tag};
-use super::{Pair, ceiling, world};
+use super::{Ground, Pair, ceiling, world};
 use crate::cli::Bench;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -43,8 +42,8 @@ struct Stage {
 }
 
 /// The ceiling alone.
-pub async fn ceiling(folder: &Path, options: &Bench) -> Result<Document, Failure> {
-    let stage = Stage::set(folder, options, false).await?;
+pub async fn ceiling(ground: &Ground<'_>, options: &Bench) -> Result<Document, Failure> {
+    let stage = Stage::set(ground, options, false).await?;
     let mut side = Side::default();
     for round in 0..options.rounds {
         stage.play_ceiling(round, &mut side).await?;
@@ -54,8 +53,8 @@ pub async fn ceiling(folder: &Path, options: &Bench) -> Result<Document, Failure
 }
 
 /// Payments over HTTP, in turns with the ceiling. The time until the views have caught up counts as well.
-pub async fn http(folder: &Path, options: &Bench, hot: bool) -> Result<Pair, Failure> {
-    let stage = Stage::set(folder, options, hot).await?;
+pub async fn http(ground: &Ground<'_>, options: &Bench, hot: bool) -> Result<Pair, Failure> {
+    let stage = Stage::set(ground, options, hot).await?;
     let (mut measured, mut reference) = (Side::default(), Side::default());
     for round in 0..options.rounds {
         stage.play_ceiling(round, &mut reference).await?;
@@ -68,7 +67,7 @@ pub async fn http(folder: &Path, options: &Bench, hot: bool) -> Result<Pair, Fai
     document.refused = Some(measured.tally.refused.load(Ordering::Relaxed));
     document.events = Some(app.engine().tail().head().number());
     document.durability = Some(app.engine().store().durability());
-    document.bytes_on_disk = bytes_below(folder);
+    document.bytes_on_disk = bytes_below(ground.folder);
     stage.server.stop().await;
     Ok(Pair { measured: document, reference: ceiling_document(&reference) })
 }
@@ -81,13 +80,9 @@ fn ceiling_document(side: &Side) -> Document {
 }
 
 impl Stage {
-    async fn set(folder: &Path, options: &Bench, hot: bool) -> Result<Self, Failure> {
-        let config = Config {
-            data: folder.to_owned(),
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            rate_limits: false,
-            ..Config::default()
-        };
+    async fn set(ground: &Ground<'_>, options: &Bench, hot: bool) -> Result<Self, Failure> {
+        let config =
+            Config { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), rate_limits: false, ..ground.config() };
         let server = Server::start(&config, ServerOptions { without_clocks: true }, |_| Ok(())).await?;
         let receiver = match options.deaf_receiver {
             true => Some(world::Receiver::deaf(server.app().vault()).await?),

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use tempfile::TempDir;
 
 use crate::cli::{Bench, Which};
-use crate::config::Config;
+use crate::config::{Config, Place};
 use crate::failure::Failure;
 use crate::verbs::shutdown;
 
@@ -29,23 +29,24 @@ pub async fn run(config: &Config, options: &Bench, json: bool) -> Result<ExitCod
     let end = shutdown::requested()?;
     let folder = scratch(&config.data)?;
     tokio::select! {
-        done = measure(folder.path(), options, json) => done.map(|()| ExitCode::SUCCESS),
+        done = measure(&Ground::new(folder.path(), config, options)?, options, json) => done.map(|()| ExitCode::SUCCESS),
         () = end => Err(Failure::Usage("stopped before the end".to_owned())),
     }
 }
 
-async fn measure(folder: &Path, options: &Bench, json: bool) -> Result<(), Failure> {
+async fn measure(ground: &Ground<'_>, options: &Bench, json: bool) -> Result<(), Failure> {
+    let folder = ground.folder;
     match options.which {
-        Which::Ceiling => http::ceiling(folder, options).await?.print(json),
-        Which::Http => http::http(folder, options, options.hot).await?.measured.print(json),
-        Which::Floor => engine::floor_alone(folder, options).await?.print(json),
-        Which::Engine => engine::engine(folder, options).await?.measured.print(json),
+        Which::Ceiling => http::ceiling(ground, options).await?.print(json),
+        Which::Http => http::http(ground, options, options.hot).await?.measured.print(json),
+        Which::Floor => engine::floor_alone(ground, options).await?.print(json),
+        Which::Engine => engine::engine(ground, options).await?.measured.print(json),
         Which::Views => {
-            engine::fill_log(folder, options).await?;
+            engine::fill_log(ground, options).await?;
             views::rebuild(folder).await?.print(json)
         }
         Which::Restart => {
-            engine::fill_log(folder, options).await?;
+            engine::fill_log(ground, options).await?;
             views::rebuild(folder).await?;
             restart::restart(folder).await?.print(json)
         }
@@ -59,16 +60,49 @@ async fn all(folder: &Path, options: &Bench, json: bool) -> Result<(), Failure> 
         std::fs::create_dir(&path)?;
         Ok(path)
     };
-    let http = http::http(&part("http")?, options, false).await?;
+    let http = http::http(&Ground::plain(&part("http")?), options, false).await?;
     http.reference.print(json)?;
     http.measured.print(json)?;
-    http::http(&part("hot")?, options, true).await?.measured.print(json)?;
+    http::http(&Ground::plain(&part("hot")?), options, true).await?.measured.print(json)?;
     let long = part("engine")?;
-    let engine = engine::engine(&long, options).await?;
+    let engine = engine::engine(&Ground::plain(&long), options).await?;
     engine.reference.print(json)?;
     engine.measured.print(json)?;
     views::rebuild(&long).await?.print(json)?;
     restart::restart(&long).await?.print(json)
+}
+
+/// Where a bench works: a folder of its own, and databases for it if others than files in the folder were named.
+pub struct Ground<'a> {
+    /// The folder.
+    pub folder: &'a Path,
+    events: Option<Place>,
+    views: Option<Place>,
+}
+
+impl<'a> Ground<'a> {
+    fn new(folder: &'a Path, config: &Config, options: &Bench) -> Result<Self, Failure> {
+        let (events, views) = (config.events.clone(), config.views.clone());
+        if (events.is_some() || views.is_some()) && !matches!(options.which, Which::Http | Which::Engine) {
+            let problem = "a database can be named for the benches http and engine only";
+            return Err(Failure::Usage(Failure::hint(problem, "Leave --events and --views out for the others.")));
+        }
+        Ok(Ground { folder, events, views })
+    }
+
+    fn plain(folder: &'a Path) -> Self {
+        Ground { folder, events: None, views: None }
+    }
+
+    /// The settings of a ledger here.
+    pub fn config(&self) -> Config {
+        Config {
+            data: self.folder.to_owned(),
+            events: self.events.clone(),
+            views: self.views.clone(),
+            ..Config::default()
+        }
+    }
 }
 
 /// What was measured, and its reference of the same run.

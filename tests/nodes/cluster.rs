@@ -117,6 +117,8 @@ impl Cluster {
             Trouble::Refuse => node.proxy.refuse(),
             Trouble::Swallow => node.proxy.swallow(),
         }
+        // What is on its way still arrives.
+        thread::sleep(Duration::from_millis(100));
     }
 
     pub fn heal(&self, number: usize, trouble: Trouble) {

@@ -16,6 +16,7 @@ pub mod payload;
 mod resolver;
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -194,24 +195,48 @@ async fn drain(mut response: Response) {
 fn reason(error: &reqwest::Error) -> &'static str {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(at) = cause {
-        if let Some(error) = at.downcast_ref::<ResolveError>() {
-            return match error {
-                ResolveError::Private => "the target resolves to no public address",
-                ResolveError::Unknown(_) => "the target cannot be resolved",
-            };
+        match at.downcast_ref::<ResolveError>() {
+            Some(ResolveError::Private) => return "the target resolves to no public address",
+            Some(ResolveError::Unknown(_)) => return "the target cannot be resolved",
+            None => {}
         }
-        match at.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
-            Some(std::io::ErrorKind::ConnectionRefused) => return "connection refused",
-            Some(std::io::ErrorKind::ConnectionReset) => return "connection reset",
-            Some(std::io::ErrorKind::InvalidData) if error.is_connect() => return "no trusted TLS connection",
-            _ => cause = at.source(),
+        let io = at.downcast_ref::<std::io::Error>();
+        match io.map(std::io::Error::kind) {
+            Some(ErrorKind::ConnectionRefused) => return "connection refused",
+            Some(ErrorKind::ConnectionReset) => return "connection reset",
+            Some(ErrorKind::InvalidData) if error.is_connect() => return "no trusted TLS connection",
+            _ => {}
         }
+        // An I/O error that wraps another names that one's source as its own, and so passes over it.
+        let wrapped = io.and_then(std::io::Error::get_ref).map(|inner| inner as &(dyn Error + 'static));
+        cause = wrapped.or_else(|| at.source());
     }
-    if error.is_timeout() {
-        "timed out"
-    } else if error.is_connect() {
-        "connection failed"
-    } else {
-        "the exchange failed"
+    if error.is_connect() { "connection failed" } else { "the exchange failed" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn told(url: &str, allow_insecure: bool) -> &'static str {
+        let options = Options { names: Names::default(), allow_insecure, timeout: Duration::from_secs(5) };
+        let error = client(&options).unwrap().post(url).send().await.unwrap_err();
+        reason(&error)
+    }
+
+    #[tokio::test]
+    async fn reasons_are_found_wherever_they_hide() {
+        assert_eq!(told("https://localhost:9/", false).await, "the target resolves to no public address");
+        assert_eq!(told("https://no-such-name.invalid/", true).await, "the target cannot be resolved");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let clear = format!("https://{}/", listener.local_addr().unwrap());
+        let answer = tokio::spawn(async move {
+            use tokio::io::AsyncWriteExt;
+            let (mut connection, _) = listener.accept().await.unwrap();
+            connection.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        });
+        assert_eq!(told(&clear, true).await, "no trusted TLS connection");
+        answer.abort();
     }
 }

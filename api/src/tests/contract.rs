@@ -36,7 +36,7 @@ fn the_table_of_errors_is_that_of_the_contract() {
 }
 
 /// Endpoints that are served; the others of the contract are absent, and say so with 404 or 405.
-const SERVED: [&str; 31] = [
+const SERVED: [&str; 36] = [
     "token",
     "app_register",
     "app_list",
@@ -60,6 +60,11 @@ const SERVED: [&str; 31] = [
     "tx_sent",
     "tx_received",
     "tx_pending",
+    "tx_webhooks",
+    "tx_webhook_receiver",
+    "tx_webhook_sender",
+    "webhook_get",
+    "webhooks_failed",
     "wallet_provision",
     "wallet_get",
     "wallet_statement",

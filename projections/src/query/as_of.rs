@@ -12,13 +12,15 @@ use flexledger_domain::ids::{ApplicationId, SettlementId, SubjectId, TagId};
 use flexledger_domain::money::{Amount, Currency};
 use flexledger_domain::payments::{Payment, Status};
 use flexledger_domain::{Date, Instant, Position, Reference};
+use flexledger_eventstore::EventStore;
 
 use super::cells::Cells;
 use super::payments::{PARTIES, PAYMENT_COLUMNS, read_payment};
 use super::settlement::{RECORD, line_rows, record};
 use crate::database::Row;
+use crate::source::decode_one;
 use crate::value::{Value, count, position};
-use crate::views::{ENTRY_MASK, entry_range};
+use crate::views::{ENTRY_MASK, all, entry_range};
 use crate::{LARGEST_PAGE, SettlementRow, SettlementStatus, ViewError, Views};
 
 /// What an account held.
@@ -123,6 +125,39 @@ impl Views {
             Some(reached) if reached < at => Err(ViewError::Late { reached, wanted: at }),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the rows are of this very log, of the present form, and hold everything up to `at`, all views of them.
+    /// For a reader that opened them beside the program that keeps them.
+    ///
+    /// # Errors
+    /// The database's, and the log's.
+    pub async fn hold(&self, store: &dyn EventStore, at: Position) -> Result<bool, ViewError> {
+        let sql = "SELECT name, version, position, event FROM view_checkpoints";
+        let rows = self.database.rows(sql, &[]).await?;
+        let mut seen: Option<(Position, Value)> = None;
+        for (known, make) in all() {
+            let version = Value::Int(i64::from(make().version()));
+            let found = rows.iter().find(|row| matches!(row.0.first(), Some(Value::Text(name)) if &**name == *known));
+            let Some([_, stored, Value::Int(reached), event]) = found.map(|row| row.0.as_slice()) else {
+                return Ok(false);
+            };
+            let reached = place(*reached)?;
+            if *stored != version || reached < at {
+                return Ok(false);
+            }
+            if reached > Position::START {
+                if seen.as_ref().is_none_or(|(place, _)| *place != reached) {
+                    let there = store.read(reached.previous(), 1).await?;
+                    let Some(there) = there.first() else { return Ok(false) };
+                    seen = Some((reached, decode_one(there)?.id.uuid().into()));
+                }
+                if seen.as_ref().is_none_or(|(_, id)| id != event) {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     async fn accounts_where(

@@ -13,6 +13,9 @@ pub mod http;
 pub mod idaas;
 pub mod jose;
 mod linger;
+mod measure;
+mod openapi;
+pub mod merchant;
 pub mod operator;
 mod serve;
 #[cfg(test)]
@@ -39,6 +42,7 @@ pub fn router(app: App) -> Router {
         .nest("/operator/v1", operator::routes())
         .nest("/audit/v1", audit::routes(&app))
         .fallback(not_found)
+        .nest("/v2", merchant::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), throttle::guard))
         .layer(EdgeLayer(app.clone()))

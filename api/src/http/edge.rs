@@ -67,6 +67,8 @@ pub enum Surface {
     Envelope,
     /// Problem documents.
     Problem,
+    /// The short form of the merchant API.
+    Merchant,
     /// Not part of any API: answers while everything else is closed.
     Open,
 }
@@ -81,6 +83,8 @@ impl Surface {
             Surface::Open
         } else if under("/operator") || under("/audit") {
             Surface::Problem
+        } else if under("/v2") {
+            Surface::Merchant
         } else {
             Surface::Envelope
         }
@@ -89,6 +93,7 @@ impl Surface {
     fn render(self, error: &ApiError, app: &App) -> Response {
         match self {
             Surface::Problem => envelope::problem(error),
+            Surface::Merchant => envelope::merchant(error),
             Surface::Envelope | Surface::Open => envelope::failure(error, &app.settings().names, app.now()),
         }
     }
@@ -210,4 +215,5 @@ mod tests {
         assert_eq!(Surface::of("/auditors"), Surface::Envelope);
         assert_eq!(Surface::of("/ready"), Surface::Open);
     }
+        assert_eq!(Surface::of("/v2/merchant/payment-request"), Surface::Merchant);
 }

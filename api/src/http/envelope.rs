@@ -93,6 +93,21 @@ pub fn problem(error: &ApiError) -> Response {
     response
 }
 
+/// A failure as the merchant API has it.
+#[must_use]
+pub fn merchant(error: &ApiError) -> Response {
+    let status = error.code.status();
+    let mut writer = Writer::with_capacity(USUAL_SIZE);
+    writer.object(|w| {
+        w.count("statusCode", status.as_u16());
+        w.text("message", &error.message());
+        w.name("errors").array(&error.errors, |w, line| w.string(line));
+    });
+    let mut response = json(status, writer);
+    retry_after(error, response.headers_mut());
+    response
+}
+
 fn retry_after(error: &ApiError, headers: &mut HeaderMap) {
     if error.code == Code::Throttled {
         headers.insert(REMAINING, HeaderValue::from(0_u32));

@@ -1,6 +1,7 @@
 //! Takes a request apart field by field and collects every problem, one line each.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use flexledger_domain::identity::TagQuery;
@@ -138,6 +139,36 @@ impl<'a> Fields<'a> {
             Some(_) => self.problem(name, "must be a number"),
         }
         None
+    }
+
+    /// True or false, if it is there.
+    pub fn optional_flag(&mut self, name: &str) -> Option<bool> {
+        match self.take(name)? {
+            Json::Bool(flag) => return Some(flag),
+            _ => self.problem(name, "must be true or false"),
+        }
+        None
+    }
+
+    /// A whole number within bounds, if it is there.
+    pub fn optional_count(&mut self, name: &str, good: &RangeInclusive<u64>) -> Option<u64> {
+        let number = match self.take(name)? {
+            Json::Number(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
+            _ => None,
+        };
+        let number = number.filter(|number| good.contains(number));
+        if number.is_none() {
+            let (least, most) = (good.start(), good.end());
+            self.problem(name, format_args!("must be a whole number from {least} to {most}"));
+        }
+        number
+    }
+
+    /// Notes a problem for each member that was not taken.
+    pub fn refuse_others(&mut self, what: &str) {
+        let left = self.members.iter().filter(|(_, value)| *value != Json::Null);
+        let names: Vec<String> = left.map(|(name, _)| name.to_string()).collect();
+        names.iter().for_each(|name| self.problem(name, what));
     }
 
     /// A URL that may be called, of at most `longest` characters, if it is there.

@@ -1,5 +1,6 @@
 //! The tag-payment API (`idaas.md`), under `/api`. One file per group of calls; what they show is in [`show`].
 
+mod admin;
 mod applications;
 mod auth;
 mod claims;
@@ -7,6 +8,7 @@ mod consent;
 mod federation;
 pub(crate) mod keys;
 mod settlement;
+mod payment_requests;
 pub mod show;
 mod subjects;
 mod tags;
@@ -28,12 +30,14 @@ const DEFAULT_CURRENCY: &str = "NGN";
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
+        .merge(admin::routes())
         .merge(applications::routes())
         .merge(auth::routes())
         .merge(claims::routes())
         .merge(consent::routes())
         .merge(federation::routes())
         .merge(keys::routes())
+        .merge(payment_requests::routes())
         .merge(settlement::routes())
         .merge(subjects::routes())
         .merge(tags::routes())

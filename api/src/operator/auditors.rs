@@ -83,7 +83,8 @@ fn first_added(events: &[flexledger_domain::Recorded]) -> Option<AuditorId> {
     })
 }
 
-fn key(headers: &HeaderMap, fields: &mut Fields<'_>) -> Option<Idempotency> {
+/// The `Idempotency-Key` of a call, if it has one.
+pub(super) fn key(headers: &HeaderMap, fields: &mut Fields<'_>) -> Option<Idempotency> {
     let value = headers.get("idempotency-key")?;
     let text = std::str::from_utf8(value.as_bytes()).ok();
     let good = text.filter(|text| !text.trim().is_empty() && text.chars().count() <= LONGEST_KEY);

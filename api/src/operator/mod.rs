@@ -1,6 +1,7 @@
 //! The operator's calls (`operations.md` 3), under `/operator/v1`.
 
 mod auditors;
+mod merchants;
 
 use axum::Router;
 use axum::extract::State;
@@ -15,7 +16,7 @@ use crate::http::envelope;
 use crate::http::write::Writer;
 
 pub(crate) fn routes() -> Router<App> {
-    Router::new().route("/status", get(status)).merge(auditors::routes())
+    Router::new().route("/status", get(status)).merge(auditors::routes()).merge(merchants::routes())
 }
 
 /// `GET /operator/v1/status`: where the log, the views and the writer stand.

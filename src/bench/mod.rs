@@ -28,8 +28,9 @@ use crate::verbs::shutdown;
 pub async fn run(config: &Config, options: &Bench, json: bool) -> Result<ExitCode, Failure> {
     let end = shutdown::requested()?;
     let folder = scratch(&config.data)?;
+    let ground = Ground::new(folder.path(), config, options)?;
     tokio::select! {
-        done = measure(&Ground::new(folder.path(), config, options)?, options, json) => done.map(|()| ExitCode::SUCCESS),
+        done = measure(&ground, options, json) => done.map(|()| ExitCode::SUCCESS),
         () = end => Err(Failure::Usage("stopped before the end".to_owned())),
     }
 }

@@ -7,6 +7,7 @@
 //! * [`show`] is one event as auditors see it.
 
 pub mod as_of;
+pub mod export;
 pub mod head;
 pub mod merkle;
 pub mod moment;

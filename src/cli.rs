@@ -59,10 +59,16 @@ pub enum Verb {
     Demo,
     /// Print events, newest last
     Log(Log),
+    /// Answer a view as it was at a position or an instant
+    AsOf(AsOf),
     /// Print the signed head of the log
     Head(Head),
     /// Check the log: chain, gaps, journals, sums
     Verify(Verify),
+    /// Make views again beside the live ones, compare, and switch when they are equal
+    Rebuild(Rebuild),
+    /// Compare the views with what the log gives
+    Reconcile(Views),
     /// Call the operator surface of a running server
     #[command(subcommand)]
     Operator(Operator),
@@ -87,6 +93,27 @@ pub struct Log {
     pub kind: Option<String>,
 }
 
+/// What is asked of the past.
+#[derive(Debug, Args)]
+pub struct AsOf {
+    /// A log position, or an instant such as 2026-03-01T23:59:00Z
+    #[arg(value_name = "T")]
+    pub moment: String,
+    /// wallets, statement, tags, settlement, transactions, balances or trial-balance
+    pub view: String,
+    /// The application, tag, date or reference
+    pub key: Option<String>,
+    /// The currency of a statement [default: NGN]
+    #[arg(long, value_name = "CODE")]
+    pub currency: Option<String>,
+    /// Where a list goes on, as it said itself
+    #[arg(long, value_name = "NEXT")]
+    pub from: Option<String>,
+    /// Rows of a page, 1 to 1000 [default: 100]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<String>,
+}
+
 /// What of the head is printed.
 #[derive(Debug, Args)]
 pub struct Head {
@@ -101,6 +128,24 @@ pub struct Verify {
     /// Also prove that nothing before this saved head was changed or cut off
     #[arg(long, value_name = "FILE")]
     pub head: Option<PathBuf>,
+}
+
+/// Which views are meant.
+#[derive(Debug, Args)]
+pub struct Views {
+    /// Names of views [default: all]
+    #[arg(value_name = "VIEW")]
+    pub views: Vec<String>,
+}
+
+/// What is rebuilt, and when it is used.
+#[derive(Debug, Args)]
+pub struct Rebuild {
+    #[command(flatten)]
+    pub views: Views,
+    /// Use the rebuilt views even if they differ from the live ones
+    #[arg(long)]
+    pub accept_differences: bool,
 }
 
 /// Calls to a running server.

@@ -46,6 +46,8 @@ pub fn table(heading: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
 /// A bar on standard error, with rate and time left, for anything over a second; nothing where no terminal is.
 pub struct Progress {
     bar: Option<ProgressBar>,
+    /// Lines of JSON for machines, with the time of the last one.
+    lines: Option<Instant>,
     begun: Instant,
     what: &'static str,
 }
@@ -53,11 +55,23 @@ pub struct Progress {
 impl Progress {
     /// A bar that counts `what`.
     pub fn new(what: &'static str) -> Self {
-        Progress { bar: None, begun: Instant::now(), what }
+        Progress { bar: None, lines: None, begun: Instant::now(), what }
+    }
+
+    /// The same; for machines, a JSON line on standard error every second.
+    pub fn for_job(what: &'static str, json: bool) -> Self {
+        Progress { bar: None, lines: json.then(Instant::now), begun: Instant::now(), what }
     }
 
     /// So much is done.
     pub fn show(&mut self, done: u64, all: u64) {
+        if let Some(last) = &mut self.lines {
+            if last.elapsed() >= Duration::from_secs(1) {
+                *last = Instant::now();
+                eprintln!("{}", serde_json::json!({ "progress": { "done": done, "all": all, "unit": self.what } }));
+            }
+            return;
+        }
         if self.bar.is_none() && self.begun.elapsed() > Duration::from_secs(1) && std::io::stderr().is_terminal() {
             let bar = ProgressBar::new(all).with_elapsed(self.begun.elapsed());
             let template = "{bar:40} {human_pos}/{human_len} {msg}, {per_sec}, {eta} left";

@@ -1,10 +1,13 @@
 //! What the program can be told to do, one file each.
 
+mod as_of;
 mod demo;
 mod head;
 mod log;
 mod open;
 mod operator;
+mod past;
+mod rebuild;
 mod serve;
 mod server;
 pub mod shutdown;
@@ -37,8 +40,11 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Verb::Serve => serve::run(&config, json).await,
             Verb::Demo => demo::run(config, cli.common.data.is_some(), json).await,
             Verb::Log(options) => log::run(&config, &options, json).await,
+            Verb::AsOf(options) => as_of::run(&config, &options, json).await,
             Verb::Head(options) => head::run(&config, &options, json).await,
             Verb::Verify(options) => verify::run(&config, &options, json).await,
+            Verb::Reconcile(options) => rebuild::compare(&config, &options, json).await,
+            Verb::Rebuild(options) => rebuild::run(&config, &options, json).await,
             Verb::Operator(call) => operator::run(&config, &call, json).await,
             Verb::Bench(options) => bench::run(&config, &options, json).await,
         }

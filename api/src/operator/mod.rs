@@ -22,6 +22,8 @@ pub(crate) fn routes() -> Router<App> {
 /// `GET /operator/v1/status`: where the log, the views and the writer stand.
 async fn status(State(app): State<App>, _: Operator) -> Response {
     let engine = app.engine().status();
+    // Views that cannot be read have confirmed nothing.
+    let reconciled = app.views().reconciled().await.ok().flatten();
     let mut writer = Writer::with_capacity(1024);
     writer.object(|w| {
         w.name("ledger").object(|w| {
@@ -47,8 +49,11 @@ async fn status(State(app): State<App>, _: Operator) -> Response {
             }
         });
         w.name("reconciled").object(|w| {
-            w.count("position", 0_u64);
-            w.name("at").raw("null");
+            w.count("position", reconciled.map_or(0, |(position, _)| position.number()));
+            match reconciled {
+                Some((_, at)) => w.display("at", at),
+                None => w.name("at").raw("null"),
+            };
         });
     });
     envelope::json(StatusCode::OK, writer)

@@ -1,0 +1,117 @@
+//! `reconcile` and `rebuild`: the views compared with the log, and made again from it.
+
+use std::process::ExitCode;
+
+use flexledger_commands::clock::{Clock, SystemClock};
+use flexledger_replay::reconcile::{DIFFERENCES_MAX, Reconcile, ReconcileError, Report, rebuild, reconcile};
+
+use super::{open, shutdown};
+use crate::cli;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::output::{self, Progress};
+
+/// Differences of a view that a person is shown.
+const SHOWN: usize = 5;
+
+/// Compares the views with what the log gives.
+pub async fn compare(config: &Config, options: &cli::Views, json: bool) -> Result<ExitCode, Failure> {
+    let mut bar = Progress::for_job("events", json);
+    let mut show = |done, all| bar.show(done, all);
+    let job = job(config, options, &mut show).await?;
+    let report = stoppable(reconcile(job)).await;
+    drop(bar);
+    let report = report?.map_err(|error| failed(&error))?;
+    print(&report, json)?;
+    if !json && !report.ok {
+        eprintln!("\nThe views are not what the log says. `flexledger rebuild --accept-differences` makes them so.");
+    }
+    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Makes the views again, compares, and switches.
+pub async fn run(config: &Config, options: &cli::Rebuild, json: bool) -> Result<ExitCode, Failure> {
+    let mut bar = Progress::for_job("events", json);
+    let mut show = |done, all| bar.show(done, all);
+    let job = job(config, &options.views, &mut show).await?;
+    let done = stoppable(rebuild(job, options.accept_differences)).await;
+    drop(bar);
+    let (report, switched) = done?.map_err(|error| failed(&error))?;
+    print(&report, json)?;
+    if !json {
+        eprintln!(
+            "\n{}",
+            match (report.ok, switched) {
+                (true, _) => "The rebuilt views are equal and in use.",
+                (false, true) => "The rebuilt views are in use.",
+                (false, false) => "The live views stay as they are. With --accept-differences the rebuilt ones are used.",
+            }
+        );
+    }
+    Ok(if switched { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+async fn job<'a>(
+    config: &Config,
+    options: &cli::Views,
+    progress: &'a mut (dyn FnMut(u64, u64) + Send),
+) -> Result<Reconcile<'a>, Failure> {
+    let store = open::reader(config).await?;
+    open::data_directory(&config.data)?;
+    Ok(Reconcile {
+        store,
+        views_url: config.views_place().url(),
+        folder: config.data.clone(),
+        views: options.views.clone(),
+        now: SystemClock.now(),
+        progress,
+    })
+}
+
+/// Broken off by the operator, the work stands where it stood; the next run goes on.
+async fn stoppable<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let end = shutdown::requested()?;
+    tokio::select! {
+        done = work => Ok(done),
+        () = end => Err(Failure::Found(Failure::hint("stopped before the end", "Run it again; it goes on from here."))),
+    }
+}
+
+fn failed(error: &ReconcileError) -> Failure {
+    match error {
+        ReconcileError::Unknown(..) => Failure::Usage(error.to_string()),
+        ReconcileError::Running | ReconcileError::Moved => Failure::Store(error.to_string()),
+        ReconcileError::Damaged(_) => Failure::Store(error.to_string()),
+        ReconcileError::View(_) | ReconcileError::Log(_) | ReconcileError::File(_) => {
+            let next = "Check --views, and run `flexledger verify`. Views that cannot be opened can be removed and rebuilt.";
+            Failure::Store(Failure::hint(error, next))
+        }
+    }
+}
+
+fn print(report: &Report, json: bool) -> Result<(), Failure> {
+    if json {
+        return output::document(report);
+    }
+    let word = |ok: bool| if ok { "equal" } else { "DIFFERENT" };
+    let row = |view: &flexledger_replay::reconcile::ViewReport| {
+        let count = view.differences.len();
+        let more = if count == DIFFERENCES_MAX { "+" } else { "" };
+        vec![view.name.to_owned(), word(view.ok).to_owned(), view.rows.to_string(), format!("{count}{more}")]
+    };
+    let rows: Vec<_> = report.views.iter().map(row).collect();
+    output::table(&["view", "result", "rows", "differences"], &rows)?;
+    println!("\nposition {}", report.position);
+    for view in report.views.iter().filter(|view| !view.ok) {
+        println!("\n{}", view.name);
+        for difference in view.differences.iter().take(SHOWN) {
+            let first = difference.first_position.map_or_else(|| "-".to_owned(), |at| at.to_string());
+            println!("  {} (first event {first})", difference.key);
+            println!("    live     {}\n    rebuilt  {}", difference.live, difference.rebuilt);
+        }
+        if view.differences.len() > SHOWN {
+            println!("  … more with --json");
+        }
+    }
+    Ok(())
+}

@@ -10,12 +10,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use flexledger_commands::Engine;
+use flexledger_commands::clock::SystemClock;
 use flexledger_commands::reactors::{Courier, Notice, deliver_webhooks};
+use flexledger_commands::vault::{PlatformKeys, Vault};
+use flexledger_commands::{Engine, Options};
 use flexledger_domain::payments::{Accept, Status};
 use flexledger_domain::webhooks::{Outcome, WebhookEvent};
 use flexledger_domain::{Event, Position};
-use flexledger_eventstore::MemoryStore;
+use flexledger_eventstore::EventStore;
+use flexledger_eventstore::memory::{Fault, MemoryStore};
+use flexledger_eventstore::postgres::{Access, PostgresStore};
+use flexledger_eventstore::testing::postgres::PostgresServer;
 use tokio::task::JoinHandle;
 use world::{World, start};
 
@@ -152,4 +157,59 @@ async fn ten_thousand_pending_take_bounded_memory() {
         .await
         .unwrap();
     assert!(bytes <= 10_000 * 256, "{bytes}");
+}
+
+/// The log fails just when an attempt is to be recorded: it is recorded later, once, and nothing is sent again.
+#[tokio::test]
+async fn an_attempt_waits_for_the_log() {
+    for fault in [Fault::Unavailable, Fault::UnknownLost, Fault::UnknownStored, Fault::Conflict] {
+        let store = MemoryStore::new();
+        let world = World::new(Arc::new(store.clone()), None).await;
+        world.initiate(1, None).await.unwrap();
+        store.fail_next(fault);
+        let courier = Fake::failing(0);
+        let _deliveries = deliver(&world.engine, &courier, BASE);
+        for _ in 0..1000 {
+            if courier.given().len() == 1 && world.engine.status().writable {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        world.writable().await;
+        until_pending(&world.engine, 0).await;
+        let recorded = world.history().await.iter().filter(|r| r.event.kind() == "webhook.delivered").count();
+        assert_eq!(recorded, 1, "{fault:?}");
+        // A term that was lost leaves its exchanges to the next one, which may send again.
+        let sent = courier.given().len();
+        assert!(sent == 1 || (matches!(fault, Fault::Conflict) && sent == 2), "{fault:?}: {sent}");
+    }
+}
+
+async fn node(url: &str, name: &str) -> Engine {
+    let store: Arc<dyn EventStore> = Arc::new(PostgresStore::open(url, Access::Write).await.unwrap());
+    let vault = Arc::new(Vault::new(PlatformKeys::from_master(&[7; 32]).unwrap(), store.clone()).await.unwrap());
+    let options = Options { clock: Arc::new(SystemClock), node: name.to_owned(), ..Options::default() };
+    Engine::start(store, vault, options).await.unwrap()
+}
+
+/// A node that stands by sends nothing; once it leads it delivers what the other one left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_the_leader_sends() {
+    let Some(server) = PostgresServer::start() else { return };
+    let url = server.database().await;
+    let world = World::on(node(&url, "a").await).await;
+    let second = node(&url, "b").await;
+    let (hanging, fine) = (Arc::new(Fake { hangs: true, ..Fake::default() }), Fake::failing(0));
+    let first = deliver(&world.engine, &hanging, BASE);
+    let _second = deliver(&second, &fine, BASE);
+    for minor in 1..=5 {
+        world.initiate(minor, None).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!((hanging.given().len(), fine.given().len()), (5, 0));
+    drop(first);
+    world.engine.stop().await;
+    second.leading().await;
+    until_pending(&second, 0).await;
+    assert_eq!(fine.given().len(), 5);
 }

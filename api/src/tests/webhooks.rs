@@ -388,3 +388,34 @@ async fn another_implementation_opens_an_encrypted_webhook() {
     assert_eq!(said["transaction"]["reference"], reference);
     assert_eq!(said["transaction"]["narration"], "Škola – ₦ 1,500");
 }
+
+#[tokio::test]
+async fn an_attempt_uses_the_present_key_and_secret() {
+    let hook = Receiver::new([Manner::Answers(500), Manner::Answers(200)]).await;
+    let mut pair = Pair::new(&hook.url).await;
+    let _deliveries = deliver(&pair.world.app, &options(Duration::from_secs(2)), Duration::from_millis(800));
+    pair.pay(json!({})).await;
+    let first = hook.wait(1).await.remove(0);
+    pair.shop.open(&first);
+    let rotate = |what: &str| format!("/api/v1/applications/{what}/rotate");
+    let keys = pair.world.raw("POST", &rotate("keys"), pair.shop.token(), &[], "").await.fine();
+    let secret = pair.world.raw("POST", &rotate("webhook-secret"), pair.shop.token(), &[], "").await.fine();
+    let old = std::mem::replace(&mut pair.shop.private, keys.data()["appPrivateJwk"].clone());
+    pair.shop.webhook_secret = secret.text_of("/data/webhookSecret");
+    let second = hook.wait(2).await.remove(1);
+    assert_ne!(old, pair.shop.private);
+    assert_eq!(pair.shop.open(&second)["event"], "TRANSACTION_INITIATED");
+}
+
+#[tokio::test]
+async fn erased_text_is_sent_to_nobody() {
+    let hook = Receiver::new([Manner::Answers(200)]).await;
+    let pair = Pair::new(&hook.url).await;
+    pair.pay(json!({"narration": "School fees"})).await;
+    let erase = format!("/operator/v1/subjects/{}/erase", pair.wallet.tenant.subject);
+    pair.world.raw("POST", &erase, super::world::OPERATOR, &[], "").await.fine();
+    let _deliveries = deliver(&pair.world.app, &options(Duration::from_secs(2)), BASE);
+    let said = pair.shop.open(&hook.wait(1).await.remove(0));
+    assert_eq!(said["transaction"].get("narration"), None);
+    assert_eq!(said["transaction"].as_object().unwrap().len(), 11);
+}

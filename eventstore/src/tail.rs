@@ -1,6 +1,7 @@
 //! The newest events, kept in memory for those who follow the log closely.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flexledger_domain::{Position, Recorded};
@@ -15,6 +16,26 @@ pub struct Tail {
     window: Mutex<Window>,
     head: watch::Sender<Position>,
     capacity: usize,
+    counts: Counts,
+}
+
+/// Upper bounds of the sizes of batches that are told apart, in events.
+const BOUNDS: [usize; 7] = [1, 4, 16, 64, 256, 1024, 4096];
+
+/// Batches by size, and the events in them.
+#[derive(Default)]
+struct Counts {
+    batches: [AtomicU64; BOUNDS.len() + 1],
+    events: AtomicU64,
+}
+
+/// How large the batches were that have been published here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sizes {
+    /// The largest size that is counted, and the number of batches above the bound before it; the last has no bound.
+    pub buckets: Vec<(Option<usize>, u64)>,
+    /// The events in all of them.
+    pub events: u64,
 }
 
 #[derive(Default)]
@@ -27,12 +48,13 @@ impl Tail {
     /// A window of about `capacity` events over a log that ends at `head`.
     #[must_use]
     pub fn new(capacity: usize, head: Position) -> Self {
-        Tail { window: Mutex::default(), head: watch::Sender::new(head), capacity }
+        Tail { window: Mutex::default(), head: watch::Sender::new(head), capacity, counts: Counts::default() }
     }
 
     /// Adds a batch that has just become durable.
     pub fn publish(&self, batch: Committed) {
         let Some(last) = batch.last().map(|recorded| recorded.position) else { return };
+        self.count(batch.len());
         {
             let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
             window.events += batch.len();
@@ -43,6 +65,22 @@ impl Tail {
             }
         }
         self.head.send_replace(last);
+    }
+
+    fn count(&self, events: usize) {
+        let bucket = BOUNDS.partition_point(|bound| *bound < events);
+        if let Some(batches) = self.counts.batches.get(bucket) {
+            batches.fetch_add(1, Ordering::Relaxed);
+        }
+        self.counts.events.fetch_add(u64::try_from(events).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// How large the batches were that have been published here since the start.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes {
+        let bounds = BOUNDS.into_iter().map(Some).chain([None]);
+        let batches = self.counts.batches.iter().map(|batches| batches.load(Ordering::Relaxed));
+        Sizes { buckets: bounds.zip(batches).collect(), events: self.counts.events.load(Ordering::Relaxed) }
     }
 
     /// Moves the end without events, when they were stored by another writer. Followers then read the store.
@@ -69,6 +107,10 @@ impl Tail {
         if first > after.next() {
             return None;
         }
+        // The window holds thousands of batches and is asked for its end: halving, not walking.
+        let seen = window.batches.partition_point(|batch| batch.last().is_some_and(|last| last.position <= after));
+        Some(window.batches.range(seen..).cloned().collect())
+    }
         let ends_later = |batch: &&Committed| batch.last().is_some_and(|recorded| recorded.position > after);
         Some(window.batches.iter().filter(ends_later).cloned().collect())
     }

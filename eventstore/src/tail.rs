@@ -111,9 +111,6 @@ impl Tail {
         let seen = window.batches.partition_point(|batch| batch.last().is_some_and(|last| last.position <= after));
         Some(window.batches.range(seen..).cloned().collect())
     }
-        let ends_later = |batch: &&Committed| batch.last().is_some_and(|recorded| recorded.position > after);
-        Some(window.batches.iter().filter(ends_later).cloned().collect())
-    }
 
     /// Told whenever the end moves.
     #[must_use]

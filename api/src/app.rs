@@ -16,6 +16,7 @@ use crate::audit::Trees;
 use crate::http::auth::{Digest, Tokens};
 use crate::http::client::Network;
 use crate::http::error::{ApiError, Code};
+use crate::http::metrics::Metrics;
 use crate::http::names::Names;
 use crate::http::throttle::Throttle;
 
@@ -75,6 +76,7 @@ struct Parts {
     settings: Settings,
     tokens: Tokens,
     throttle: Option<Throttle>,
+    metrics: Arc<Metrics>,
     trees: Trees,
     ready: AtomicBool,
 }
@@ -92,6 +94,7 @@ impl App {
             settings,
             tokens,
             throttle,
+            metrics: Arc::default(),
             trees: Trees::default(),
             ready: AtomicBool::new(false),
         }))
@@ -156,6 +159,12 @@ impl App {
     #[must_use]
     pub fn throttle(&self) -> Option<&Throttle> {
         self.0.throttle.as_ref()
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.0.metrics
     }
 
     /// The Merkle tree over the log.

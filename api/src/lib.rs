@@ -14,9 +14,10 @@ pub mod idaas;
 pub mod jose;
 mod linger;
 mod measure;
-mod openapi;
 pub mod merchant;
+mod openapi;
 pub mod operator;
+mod pages;
 mod serve;
 #[cfg(test)]
 mod tests;
@@ -37,12 +38,14 @@ use http::throttle;
 pub fn router(app: App) -> Router {
     Router::new()
         .merge(health::routes())
+        .merge(measure::routes())
+        .merge(pages::routes(&app))
         .merge(idaas::keys::well_known())
         .nest("/api", idaas::routes().merge(health::actuator()))
+        .nest("/v2", merchant::routes())
         .nest("/operator/v1", operator::routes())
         .nest("/audit/v1", audit::routes(&app))
         .fallback(not_found)
-        .nest("/v2", merchant::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), throttle::guard))
         .layer(EdgeLayer(app.clone()))

@@ -32,4 +32,4 @@ pub use place::{Place, PlaceError, open, open_alone};
 pub use port::{AppendError, Batch, EventStore, Head, Record, StoreError, SubjectKey};
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
-pub use tail::{Committed, Tail};
+pub use tail::{Committed, Sizes, Tail};

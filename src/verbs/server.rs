@@ -195,6 +195,7 @@ fn start_deliveries(config: &Config, app: &App) -> Result<JoinHandle<()>, Failur
     };
     let courier = Courier::new(app.vault().clone(), app.engine().clock().clone(), &options);
     let courier = courier.map_err(|error| Failure::Usage(error.to_string()))?;
+    let courier = courier.counted(app.metrics().clone());
     let deliveries = deliver_webhooks(app.engine().clone(), Arc::new(courier), config.webhooks.retry_base);
     Ok(tokio::spawn(deliveries))
 }

@@ -29,6 +29,7 @@ use flexledger_domain::webhooks::Outcome;
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 
+use crate::http::metrics::Metrics;
 use crate::http::names::Names;
 use crate::http::target;
 use crate::http::write::Writer;
@@ -84,6 +85,7 @@ pub struct Courier {
     timestamp: HeaderName,
     allow_insecure: bool,
     timeout: Duration,
+    metrics: Arc<Metrics>,
 }
 
 impl Courier {
@@ -101,7 +103,14 @@ impl Courier {
             timestamp: header("Timestamp")?,
             allow_insecure: options.allow_insecure,
             timeout: options.timeout,
+            metrics: Arc::default(),
         })
+    }
+
+    /// Counts its attempts there.
+    #[must_use]
+    pub fn counted(self, metrics: Arc<Metrics>) -> Self {
+        Courier { metrics, ..self }
     }
 
     /// The bytes that are sent, and whether they are encrypted.
@@ -152,7 +161,9 @@ impl Courier {
 
 impl reactors::Courier for Courier {
     async fn deliver(&self, notice: Notice) -> Outcome {
-        match self.send(&notice).await {
+        let sent = self.send(&notice).await;
+        self.metrics.attempted(sent.is_ok());
+        match sent {
             Ok(response) => {
                 // It is delivered, whatever else comes.
                 let _unread = tokio::time::timeout(DRAIN_PATIENCE, drain(response)).await;

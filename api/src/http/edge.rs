@@ -182,6 +182,8 @@ fn finish(app: &App, line: Line, mut response: Response) -> Response {
         response = line.surface.render(&error, app);
         response.headers_mut().extend(kept.into_iter().flatten());
     }
+    let micros = u64::try_from(line.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    app.metrics().answered(&line.method, line.route.as_ref(), response.status().as_u16(), micros);
     tracing::info!(
         target: "flexledger::request",
         request_id = line.id.as_str(),
@@ -189,7 +191,7 @@ fn finish(app: &App, line: Line, mut response: Response) -> Response {
         route = line.route.as_ref().map_or("", MatchedPath::as_str),
         status = response.status().as_u16(),
         code,
-        micros = u64::try_from(line.began.elapsed().as_micros()).unwrap_or(u64::MAX),
+        micros,
         "api.request"
     );
     response.headers_mut().insert(REQUEST_ID, line.id.0);
@@ -213,7 +215,7 @@ mod tests {
         assert_eq!(Surface::of("/operator/v1/status"), Surface::Problem);
         assert_eq!(Surface::of("/audit"), Surface::Problem);
         assert_eq!(Surface::of("/auditors"), Surface::Envelope);
+        assert_eq!(Surface::of("/v2/merchant/payment-request"), Surface::Merchant);
         assert_eq!(Surface::of("/ready"), Surface::Open);
     }
-        assert_eq!(Surface::of("/v2/merchant/payment-request"), Surface::Merchant);
 }

@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod error;
 pub mod fields;
 pub mod json;
+pub mod metrics;
 pub mod names;
 pub mod paging;
 pub mod path;

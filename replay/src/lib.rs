@@ -7,6 +7,8 @@
 //! * [`show`] is one event as auditors see it.
 
 pub mod as_of;
+pub mod diff;
+pub mod explain;
 pub mod export;
 pub mod head;
 pub mod merkle;

@@ -6,6 +6,7 @@
 
 mod as_of;
 mod events;
+mod explain;
 mod proofs;
 mod trees;
 
@@ -41,6 +42,8 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/proofs/consistency", get(proofs::consistency))
         .route("/as-of/{moment}/{view}", get(as_of::list))
         .route("/as-of/{moment}/{view}/{key}", get(as_of::one))
+        .route("/explain/{reference}", get(explain::explain))
+        .route("/diff", get(explain::diff))
         .layer(from_fn_with_state(app.clone(), mark))
 }
 

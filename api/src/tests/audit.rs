@@ -197,6 +197,55 @@ async fn the_past_is_what_it_was() {
 }
 
 #[tokio::test]
+async fn a_payment_is_explained() {
+    let (world, wallet, shop, reference) = played().await;
+    world.later(86_400);
+    let date = flexledger_domain::Date::parse("2026-03-27").unwrap();
+    let command = flexledger_domain::settlement::RunSettlement { actor: flexledger_domain::Actor::System, date };
+    world.app.engine().submit(command).await.unwrap();
+    let all = world.audit(&format!("/explain/{reference}")).await.fine().json;
+    assert_eq!((&all["reference"], &all["transaction"]["status"]), (&json!(reference), &json!("COMPLETED")));
+    let names: Vec<_> = all["commands"].as_array().unwrap().iter().map(|command| command["name"].clone()).collect();
+    assert_eq!(names, ["InitiateTransfer", "Accept"]);
+    let kinds: Vec<_> = all["events"].as_array().unwrap().iter().map(|event| event["kind"].clone()).collect();
+    assert_eq!((&kinds[0], kinds.last().unwrap()), (&json!("transaction.initiated"), &json!("transaction.accepted")));
+    let accounts: Vec<_> = all["postings"].as_array().unwrap().iter().map(|p| p["account"].clone()).collect();
+    assert_eq!(accounts, [format!("idaas/wallet/{}", wallet.id), format!("idaas/wallet/{}", shop.id)]);
+    let rows: Vec<_> = all["view_rows"].as_array().unwrap().iter().map(|row| row["view"].clone()).collect();
+    assert_eq!(rows, ["transactions", "entries", "entries", "webhooks", "webhooks"]);
+    assert_eq!(all["view_rows"][1]["row"]["amount"], "1500.2500");
+    assert_eq!(all["webhooks"].as_array().unwrap().len(), 2);
+    assert_eq!(all["settlement"]["settlement_date"], "2026-03-27");
+    for unknown in ["TXN-00000001-00000000", "nothing"] {
+        assert_eq!(world.audit(&format!("/explain/{unknown}")).await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn what_changed_between_two_moments() {
+    let (world, wallet, shop, reference) = played().await;
+    let events = world.audit(&format!("/events?entity=transaction/{reference}")).await.fine().json;
+    let accepted = number(&events["events"][1]["position"]);
+    world.json("PATCH", "/api/v1/tags/alice@walletapp/disable", &wallet.token, "").await.fine();
+    let end = number(&world.audit("/head").await.json["position"]);
+    let diff = world.audit(&format!("/diff?from={}&to={accepted}", accepted - 1)).await.fine().json;
+    assert_eq!(diff["events"], json!([accepted]));
+    let mut wallets = diff["wallets"].as_array().unwrap().clone();
+    wallets.sort_by_key(|wallet| wallet["to"].as_str().unwrap().to_owned());
+    let change = |id: &str, to: &str| json!({"application_id": id, "currency": "NGN", "from": "0.0000", "to": to});
+    assert_eq!(wallets, [change(&wallet.id, "-1500.2500"), change(&shop.id, "1500.2500")]);
+    let diff = world.audit(&format!("/diff?from=0&to={end}")).await.fine().json;
+    let tags = diff["tags"].as_array().unwrap();
+    assert_eq!(tags.len(), 2);
+    assert!(tags.iter().all(|tag| tag["from"].is_null()));
+    assert!(tags.iter().any(|tag| tag["to"] == "DISABLED"));
+    assert_eq!(diff["late_entries"], json!([]));
+    for (query, status) in [("", 400), ("?from=1", 400), ("?from=2&to=1", 400), ("?from=1&to=99999", 422)] {
+        assert_eq!(world.audit(&format!("/diff{query}")).await.status, status, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn proofs_hold() {
     let (world, _, _, _) = played().await;
     let head = world.audit("/head").await.fine();

@@ -19,7 +19,8 @@ use super::payments::{PARTIES, PAYMENT_COLUMNS, read_payment};
 use super::settlement::{RECORD, line_rows, record};
 use crate::database::Row;
 use crate::source::decode_one;
-use crate::value::{Value, count, position};
+use crate::table::Table;
+use crate::value::{Key, Value, count, position};
 use crate::views::{ENTRY_MASK, all, entry_range};
 use crate::{LARGEST_PAGE, SettlementRow, SettlementStatus, ViewError, Views};
 
@@ -42,6 +43,14 @@ pub struct AccountAsOf {
     pub total_debited: Amount,
     /// Sum of all credits.
     pub total_credited: Amount,
+}
+
+impl AccountAsOf {
+    /// The key of an entry of this account, by the number of the entry.
+    #[must_use]
+    pub fn entry_key(&self, entry: u64) -> i64 {
+        entry_range(i64::try_from(self.number).unwrap_or(0), entry, entry).0
+    }
 }
 
 /// One entry of a statement.
@@ -305,6 +314,16 @@ impl Views {
         }
         found.sort_by_key(|row| (row.date, row.currency.code().to_owned()));
         Ok(found)
+    }
+
+    /// One row of a table as it is stored: its cells in the order of the columns.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn row_of(&self, table: &Table, key: Key) -> Result<Option<Vec<Value>>, ViewError> {
+        let columns: Vec<_> = table.columns.iter().map(|column| column.name).collect();
+        let sql = format!("SELECT {} FROM {} WHERE {} = ?", columns.join(", "), table.name, table.key());
+        Ok(self.database.row(&sql, &[key.into()]).await?.map(|row| row.0))
     }
 
     /// A payment as it stood; `None` when it was not yet there.

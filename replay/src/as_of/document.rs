@@ -84,7 +84,7 @@ pub struct Wallet {
 }
 
 impl Wallet {
-    pub(super) fn of(row: &AccountAsOf) -> Self {
+    pub(crate) fn of(row: &AccountAsOf) -> Self {
         Wallet {
             application_id: row.application.to_string(),
             application_name: row.application_name.to_string(),
@@ -118,7 +118,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(super) fn of(row: &EntryAsOf, currency: &Currency) -> Self {
+    pub(crate) fn of(row: &EntryAsOf, currency: &Currency) -> Self {
         Entry {
             position: row.position.number(),
             transaction_reference: row.reference.to_string(),
@@ -151,7 +151,7 @@ pub struct Tag {
 }
 
 impl Tag {
-    pub(super) fn of(row: &TagAsOf) -> Self {
+    pub(crate) fn of(row: &TagAsOf) -> Self {
         Tag {
             id: row.id.to_string(),
             qualified_address: row.address.as_str().to_owned(),
@@ -216,7 +216,7 @@ pub struct SettlementLine {
 }
 
 impl Settlement {
-    pub(super) fn of(row: &SettlementRow) -> Self {
+    pub(crate) fn of(row: &SettlementRow) -> Self {
         let line = |line: &flexledger_projections::SettlementEntryRow| SettlementLine {
             application_id: line.application.to_string(),
             total_credited: text(line.total_credited),
@@ -311,7 +311,7 @@ pub struct AccountBalance {
 }
 
 impl AccountBalance {
-    pub(super) fn of(row: &AccountAsOf) -> Self {
+    pub(crate) fn of(row: &AccountAsOf) -> Self {
         AccountBalance {
             account: Account::Wallet(row.application).to_string(),
             currency: row.currency.code().to_owned(),

@@ -1,0 +1,120 @@
+//! Opens the past: views that can answer as of a position, the live ones if they can, else a scratch database that is
+//! folded from the log and removed afterwards.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flexledger_commands::clock::{Clock, SystemClock};
+use flexledger_domain::Position;
+use flexledger_eventstore::EventStore;
+use flexledger_projections::{ViewError, Views};
+use flexledger_replay::moment::{Moment, MomentError};
+use tempfile::TempDir;
+
+use super::open;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::output::Progress;
+
+/// How often a bar is moved.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Views that can answer as of `at`.
+pub struct Past {
+    /// The log.
+    pub store: Arc<dyn EventStore>,
+    /// The end of the log when it was opened.
+    pub head: Position,
+    /// The position asked for.
+    pub at: Position,
+    /// The views.
+    pub views: Views,
+    /// Removed at the end.
+    _scratch: Option<TempDir>,
+}
+
+impl Past {
+    /// Opens the log and views that stand at `moment`; at the end of the log if none is given.
+    pub async fn open(config: &Config, moment: Option<Moment>) -> Result<Past, Failure> {
+        let store = open::reader(config).await?;
+        let head = store.head().await.map_err(|error| open::unreadable(&error))?.position;
+        let at = match moment {
+            Some(moment) => position(store.as_ref(), moment, head).await?,
+            None => head,
+        };
+        if let Some(views) = live(config, store.as_ref(), at).await {
+            return Ok(Past { store, head, at, views, _scratch: None });
+        }
+        let scratch = scratch(config)?;
+        let views = fold(&scratch, &store, at).await?;
+        Ok(Past { store, head, at, views, _scratch: Some(scratch) })
+    }
+
+    /// Closes the views; a scratch database is removed.
+    pub async fn close(self) {
+        self.views.close().await;
+        self.store.close().await;
+    }
+}
+
+/// The position of a moment.
+pub async fn position(store: &dyn EventStore, moment: Moment, head: Position) -> Result<Position, Failure> {
+    moment.position(store, head, SystemClock.now()).await.map_err(|error| match error {
+        MomentError::Malformed(_) => Failure::Usage(error.to_string()),
+        MomentError::BeyondHead { .. } | MomentError::Future(_) => Failure::Found(error.to_string()),
+        MomentError::Store(error) => open::unreadable(&error),
+        MomentError::Damaged(_) => Failure::Store(error.to_string()),
+    })
+}
+
+/// The live views, if they are of this log and stand at `at` or later. Whatever is wrong with them otherwise, the log
+/// has it all.
+async fn live(config: &Config, store: &dyn EventStore, at: Position) -> Option<Views> {
+    let views = Views::open_read_only(&config.views_place().url()).await.ok()?;
+    if views.hold(store, at).await.unwrap_or(false) {
+        return Some(views);
+    }
+    views.close().await;
+    None
+}
+
+/// A directory for a database that is thrown away: on the disk of the data directory, where there is room for it.
+pub fn scratch(config: &Config) -> Result<TempDir, Failure> {
+    let beside = tempfile::Builder::new().prefix("scratch-").tempdir_in(&config.data);
+    beside.or_else(|_| tempfile::tempdir()).map_err(|error| {
+        let problem = format!("no place for a scratch database: {error}");
+        Failure::Store(Failure::hint(problem, "Check the disk and the permissions of the data directory."))
+    })
+}
+
+/// Folds the views of a log up to `at` into a fresh database, with a bar on standard error.
+pub async fn fold(scratch: &TempDir, store: &Arc<dyn EventStore>, at: Position) -> Result<Views, Failure> {
+    let url = format!("sqlite:{}", scratch.path().join("views.db").display());
+    let views = Views::open(&url, &[]).await.map_err(|error| failed(&error))?;
+    match watched(&views, store, at).await {
+        Ok(reached) if reached >= at => Ok(views),
+        Ok(reached) => Err(failed(&ViewError::Late { reached, wanted: at })),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+async fn watched(views: &Views, store: &Arc<dyn EventStore>, at: Position) -> Result<Position, ViewError> {
+    let mut bar = Progress::new("events");
+    let filling = views.fill(store, at);
+    tokio::pin!(filling);
+    let mut tick = tokio::time::interval(TICK);
+    loop {
+        tokio::select! {
+            done = &mut filling => return done,
+            _ = tick.tick() => {
+                let done = views.status().iter().map(|view| view.position).min().unwrap_or_default();
+                bar.show(done.number(), at.number());
+            }
+        }
+    }
+}
+
+/// Views that cannot be folded or read.
+pub fn failed(error: &ViewError) -> Failure {
+    Failure::Store(Failure::hint(error, "Run `flexledger verify` to see whether the log is damaged."))
+}

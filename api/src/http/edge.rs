@@ -58,7 +58,7 @@ impl RequestId {
 }
 
 /// Headers that an error keeps when it is written.
-const KEPT: [HeaderName; 3] = [ALLOW, LEDGER_POSITION, LEDGER_HEAD];
+const KEPT: [HeaderName; 4] = [ALLOW, LEDGER_POSITION, LEDGER_HEAD, envelope::REMAINING];
 
 /// How errors look on one surface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

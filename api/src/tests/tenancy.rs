@@ -53,12 +53,7 @@ async fn other_tenants_see_nothing() {
 async fn an_administrator_sees_all_applications() {
     let world = World::new().await;
     let (wallet, _) = world.pair().await;
-    let id = wallet.id.parse().unwrap();
-    let settings = crate::Settings { admin_applications: [id].into_iter().collect(), ..world.app.settings().clone() };
-    let app =
-        crate::App::new(world.app.engine().clone(), world.app.views().clone(), world.app.vault().clone(), settings);
-    app.warm_up().await.unwrap();
-    let admin = World { router: crate::router(app.clone()), app, ..world };
+    let admin = world.administered_by(&wallet).await;
     assert_eq!(admin.get("/api/v1/applications", &wallet.token).await.data().as_array().map(Vec::len), Some(2));
 }
 

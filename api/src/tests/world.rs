@@ -109,6 +109,15 @@ impl World {
         World { router: router(app.clone()), app, clock, store, folder }
     }
 
+    /// The same world, where a tenant is an administrator.
+    pub async fn administered_by(self, tenant: &Tenant) -> World {
+        let admin_applications = [tenant.id.parse().unwrap()].into_iter().collect();
+        let settings = Settings { admin_applications, ..self.app.settings().clone() };
+        let app = App::new(self.app.engine().clone(), self.app.views().clone(), self.app.vault().clone(), settings);
+        app.warm_up().await.unwrap();
+        World { router: router(app.clone()), app, ..self }
+    }
+
     pub fn later(&self, seconds: u32) {
         self.clock.set(self.app.now().plus(Span::from_seconds(seconds)));
     }

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use flexledger_replay::export::Format;
+
 use crate::config::Flags;
 
 /// An event-sourced double-entry ledger.
@@ -54,13 +56,17 @@ impl Common {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Serve the API, the operator surface and the clocks
-    Serve,
+    Serve(Serve),
     /// Serve a fresh development ledger with a sample world in it, and print what to try
     Demo,
     /// Print events, newest last
     Log(Log),
     /// Answer a view as it was at a position or an instant
     AsOf(AsOf),
+    /// Show everything about one payment: commands, events, postings, view rows, webhooks, settlement
+    Explain(Explain),
+    /// Show what changed between two moments, and which events did it
+    Diff(Diff),
     /// Print the signed head of the log
     Head(Head),
     /// Check the log: chain, gaps, journals, sums
@@ -69,11 +75,23 @@ pub enum Verb {
     Rebuild(Rebuild),
     /// Compare the views with what the log gives
     Reconcile(Views),
+    /// Write the log to standard output: for another store, for spreadsheets, for plain-text accounting
+    Export(Export),
+    /// Take an export into an empty store, checking every hash
+    Import(Import),
     /// Call the operator surface of a running server
     #[command(subcommand)]
     Operator(Operator),
     /// Measure, on this machine
     Bench(Bench),
+}
+
+/// What is served.
+#[derive(Debug, Default, Args)]
+pub struct Serve {
+    /// Serve the ledger as it was, for reading only: a log position or an instant
+    #[arg(long, value_name = "T")]
+    pub as_of: Option<String>,
 }
 
 /// Which events are printed.
@@ -114,6 +132,25 @@ pub struct AsOf {
     pub limit: Option<String>,
 }
 
+/// Which payment is explained.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// Its reference
+    #[arg(value_name = "REF")]
+    pub reference: String,
+}
+
+/// Which moments are compared.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The earlier moment: a log position or an instant
+    #[arg(value_name = "T1")]
+    pub from: String,
+    /// The later moment
+    #[arg(value_name = "T2")]
+    pub to: String,
+}
+
 /// What of the head is printed.
 #[derive(Debug, Args)]
 pub struct Head {
@@ -128,6 +165,12 @@ pub struct Verify {
     /// Also prove that nothing before this saved head was changed or cut off
     #[arg(long, value_name = "FILE")]
     pub head: Option<PathBuf>,
+    /// Check this export instead of the log of the data directory; with --head, that it holds what the head names
+    #[arg(long, value_name = "FILE")]
+    pub bundle: Option<PathBuf>,
+    /// The key that the head must be signed with, as `flexledger head --key` prints it
+    #[arg(long, value_name = "VKEY", requires = "bundle", requires = "head")]
+    pub key: Option<String>,
 }
 
 /// Which views are meant.
@@ -146,6 +189,31 @@ pub struct Rebuild {
     /// Use the rebuilt views even if they differ from the live ones
     #[arg(long)]
     pub accept_differences: bool,
+}
+
+/// What is exported.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// jsonl (the only one that `import` takes), csv, hledger, beancount or ledger
+    #[arg(long, value_name = "FORMAT", default_value = "jsonl")]
+    pub format: Format,
+    /// The first position
+    #[arg(long, value_name = "P", default_value_t = 1)]
+    pub from: u64,
+    /// The last position [default: the newest]
+    #[arg(long, value_name = "P", conflicts_with = "as_of")]
+    pub to: Option<u64>,
+    /// The log as it was at this position or instant
+    #[arg(long, value_name = "T")]
+    pub as_of: Option<String>,
+}
+
+/// What is imported.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// What `export --format jsonl` wrote, whole
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// Calls to a running server.

@@ -44,6 +44,8 @@ pub struct Settings {
     pub rate_limits: bool,
     /// Whose forwarded headers count (`server.trusted_proxies`).
     pub trusted_proxies: Vec<Network>,
+    /// The ledger is served as it was: whatever would write is refused (`serve --as-of`).
+    pub frozen: bool,
     /// SHA-256 of the operator's token; `None` closes the operator surface.
     pub operator_token: Option<Digest>,
 }
@@ -60,6 +62,7 @@ impl Default for Settings {
             require_encrypted_requests: false,
             rate_limits: false,
             trusted_proxies: Vec::new(),
+            frozen: false,
             operator_token: None,
         }
     }

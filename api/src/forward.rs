@@ -31,6 +31,8 @@ const FORWARDED: HeaderName = HeaderName::from_static("x-flexledger-forwarded");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The one read that waits for nothing.
 const STATUS: &str = "/operator/v1/status";
+/// The one `POST` that reads.
+const TOKEN_EXCHANGE: &str = "/api/v1/auth/token";
 /// The largest body that is passed on: what every route refuses is refused here.
 const BODY_MAX: usize = 1 << 20;
 /// The largest answer that is passed back.
@@ -59,8 +61,11 @@ pub(crate) enum Way {
 /// Finds the way of a call on a node that cannot be sure to lead.
 ///
 /// # Errors
-/// 503: nobody leads, the leader cannot be reached, or this node lags behind.
+/// 503: nobody leads, the leader cannot be reached, or this node lags behind. 409: the ledger is served as it was.
 pub(crate) async fn way(app: &App, request: Request) -> Result<Way, ApiError> {
+    if app.settings().frozen {
+        return frozen(request);
+    }
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         // An operator asks how this node stands, also when it is cut off.
         if request.uri().path() == STATUS {
@@ -78,6 +83,15 @@ pub(crate) async fn way(app: &App, request: Request) -> Result<Way, ApiError> {
             let address = known.ok_or(Code::Unavailable)?;
             pass_on(&address, request).await.map(Way::Answered)
         }
+    }
+}
+
+/// Of a ledger that is served as it was, everything is read here; a token exchange writes nothing either.
+fn frozen(request: Request) -> Result<Way, ApiError> {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    match reads || request.uri().path() == TOKEN_EXCHANGE {
+        true => Ok(Way::Here(request)),
+        false => Err(Code::ReadOnly.into()),
     }
 }
 

@@ -9,8 +9,10 @@
 pub mod as_of;
 pub mod diff;
 pub mod explain;
+pub mod frozen;
 pub mod export;
 pub mod head;
+pub mod import;
 pub mod merkle;
 pub mod moment;
 pub mod note;

@@ -83,7 +83,7 @@ impl Stage {
     async fn set(ground: &Ground<'_>, options: &Bench, hot: bool) -> Result<Self, Failure> {
         let config =
             Config { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), rate_limits: false, ..ground.config() };
-        let server = Server::start(&config, ServerOptions { without_clocks: true }, |_| Ok(())).await?;
+        let server = Server::start(&config, ServerOptions { without_clocks: true, as_of: None }, |_| Ok(())).await?;
         let receiver = match options.deaf_receiver {
             true => Some(world::Receiver::deaf(server.app().vault()).await?),
             false => None,

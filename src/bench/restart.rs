@@ -26,7 +26,7 @@ pub async fn restart(folder: &Path) -> Result<Document, Failure> {
 
 async fn until_ready(config: &Config) -> Result<(Duration, u64), Failure> {
     let began = Instant::now();
-    let server = Server::start(config, ServerOptions { without_clocks: true }, |_| Ok(())).await?;
+    let server = Server::start(config, ServerOptions { without_clocks: true, as_of: None }, |_| Ok(())).await?;
     let time = began.elapsed();
     let events = server.app().engine().tail().head().number();
     server.stop().await;

@@ -3,16 +3,20 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use super::as_of::moment;
 use super::server::{Options, Server};
 use super::{shutdown, token};
+use crate::cli;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::output;
 
 /// Serves until SIGINT or SIGTERM.
-pub async fn run(config: &Config, json: bool) -> Result<ExitCode, Failure> {
+pub async fn run(config: &Config, options: &cli::Serve, json: bool) -> Result<ExitCode, Failure> {
+    let as_of = options.as_of.as_deref().map(moment).transpose()?;
     let end = shutdown::requested()?;
-    let starting = Server::start(config, Options::default(), |address| announce(config, address, json));
+    let options = Options { as_of, ..Options::default() };
+    let starting = Server::start(config, options, |address| announce(config, address, json));
     tokio::pin!(end);
     let server = tokio::select! {
         started = starting => started?,
@@ -37,10 +41,14 @@ pub fn announce(config: &Config, address: SocketAddr, json: bool) -> Result<(), 
             "url": url,
             "data": config.data.display().to_string(),
             "operator_token": token.display().to_string(),
+            "documentation": format!("{url}/docs"),
+            "console": format!("{url}/console"),
         }));
     }
     output::pairs(&[
         ("listening on", url.clone()),
+        ("documentation", format!("{url}/docs")),
+        ("console", format!("{url}/console")),
         ("data directory", config.data.display().to_string()),
         ("operator token", token.display().to_string()),
     ])

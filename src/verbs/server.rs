@@ -4,21 +4,26 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flexledger_api::audit;
 use flexledger_api::courier::{self, Courier};
 use flexledger_api::http::auth::Digest;
 use flexledger_api::http::names::Names;
 use flexledger_api::{App, Entrance, Limits, Settings, router, serve};
+use flexledger_commands::clock::{Clock, ManualClock, SystemClock};
 use flexledger_commands::reactors::{deliver_webhooks, expire_overdue, settle_daily};
 use flexledger_commands::vault::Vault;
 use flexledger_commands::{Engine, Options as EngineOptions};
 use flexledger_domain::{Policy, Span};
 use flexledger_eventstore::EventStore;
 use flexledger_projections::{ViewError, Views};
+use flexledger_replay::frozen::Frozen;
+use flexledger_replay::moment::Moment;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{open, token};
+use super::{open, past, token};
 use crate::config::Config;
 use crate::failure::Failure;
 
@@ -32,6 +37,8 @@ const FINISH: Duration = Duration::from_secs(4);
 pub struct Options {
     /// Leaves the clocks out: nothing happens but what callers ask for.
     pub without_clocks: bool,
+    /// Serves the ledger as it was, for reading only.
+    pub as_of: Option<Moment>,
 }
 
 /// A server that answers.
@@ -42,6 +49,8 @@ pub struct Server {
     clocks: Vec<JoinHandle<()>>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
+    /// Views of the past, removed at the end.
+    _scratch: Option<TempDir>,
 }
 
 /// A listener that answers `/health` while the rest is being opened.
@@ -64,6 +73,9 @@ impl Server {
         announce: impl FnOnce(SocketAddr) -> Result<(), Failure>,
     ) -> Result<Server, Failure> {
         open::data_directory(&config.data)?;
+        if let Some(moment) = options.as_of {
+            return Server::start_frozen(config, moment, announce).await;
+        }
         // The log first: a second writer is told who holds it, not that the address is taken.
         let store = open::writer(config).await?;
         let token = token::open_or_create(&config.data)?;
@@ -74,8 +86,44 @@ impl Server {
         app.warm_up().await.map_err(|error| views_failed(config, &error))?;
         let mut clocks = if options.without_clocks { Vec::new() } else { start_clocks(config, app.engine()) };
         clocks.push(start_deliveries(config, &app)?);
+        clocks.push(tokio::spawn(audit::follow(app.clone())));
         let Front { address, stop, serving, .. } = front;
-        Ok(Server { address, app, store, clocks, stop: Some(stop), serving })
+        Ok(Server { address, app, store, clocks, stop: Some(stop), serving, _scratch: None })
+    }
+
+    /// A server of the past, beside a running one or alone: it reads the log up to a position, into views of its own,
+    /// and nothing happens in it.
+    async fn start_frozen(
+        config: &Config,
+        moment: Moment,
+        announce: impl FnOnce(SocketAddr) -> Result<(), Failure>,
+    ) -> Result<Server, Failure> {
+        let store = open::reader(config).await?;
+        let head = store.head().await.map_err(|error| open::unreadable(&error))?.position;
+        let at = past::position(store.as_ref(), moment, head).await?;
+        let token = token::open_or_create(&config.data)?;
+        let front = listen(config).await?;
+        announce(front.address)?;
+        let (frozen, newest) = Frozen::new(store, at).await.map_err(|error| Failure::Store(error.to_string()))?;
+        let store: Arc<dyn EventStore> = Arc::new(frozen);
+        let scratch = past::scratch(config)?;
+        let views = past::fold(&scratch, &store, at).await?;
+        // Time stands still as well: what had not lapsed then has not lapsed.
+        let now = match moment {
+            Moment::Instant(instant) => instant,
+            Moment::Position(_) => newest.unwrap_or_else(|| SystemClock.now()),
+        };
+        let vault = vault(config, &store).await?;
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(now));
+        let options = EngineOptions { snapshots: None, clock, ..engine_options(config) };
+        let engine = start_engine(&store, &vault, options).await?;
+        let settings = Settings { frozen: true, ..settings(config, &token, front.address) };
+        let app = App::new(engine, views, vault, settings);
+        front.entrance.open(router(app.clone()));
+        app.warm_up().await.map_err(|error| views_failed(config, &error))?;
+        let clocks = vec![tokio::spawn(audit::follow(app.clone()))];
+        let Front { address, stop, serving, .. } = front;
+        Ok(Server { address, app, store, clocks, stop: Some(stop), serving, _scratch: Some(scratch) })
     }
 
     /// Where it listens.
@@ -133,19 +181,30 @@ async fn assemble(
     token: &str,
     address: SocketAddr,
 ) -> Result<App, Failure> {
-    let keys = open::platform_keys(config)?;
     let events = store.clone();
-    let vault = Vault::new(keys, events.clone()).await.map_err(|error| Failure::Store(error.to_string()))?;
-    let vault = Arc::new(vault);
+    let vault = vault(config, store).await?;
     let options = EngineOptions { address: Some(advertised(config, address)), ..engine_options(config) };
-    let engine = Engine::start(events.clone(), vault.clone(), options).await.map_err(|error| {
-        let next = "Run `flexledger verify` to see whether the log is damaged.";
-        Failure::Store(Failure::hint(error, next))
-    })?;
+    let engine = start_engine(store, &vault, options).await?;
     let views = Views::open(&config.views_place().url(), &[]).await;
     let views = views.map_err(|error| views_failed(config, &error))?;
     views.follow(events, engine.tail().clone()).await.map_err(|error| views_failed(config, &error))?;
     Ok(App::new(engine, views, vault, settings(config, token, address)))
+}
+
+async fn vault(config: &Config, store: &Arc<dyn EventStore>) -> Result<Arc<Vault>, Failure> {
+    let vault = Vault::new(open::platform_keys(config)?, store.clone()).await;
+    vault.map(Arc::new).map_err(|error| Failure::Store(error.to_string()))
+}
+
+async fn start_engine(
+    store: &Arc<dyn EventStore>,
+    vault: &Arc<Vault>,
+    options: EngineOptions,
+) -> Result<Engine, Failure> {
+    Engine::start(store.clone(), vault.clone(), options).await.map_err(|error| {
+        let next = "Run `flexledger verify` to see whether the log is damaged.";
+        Failure::Store(Failure::hint(error, next))
+    })
 }
 
 /// What the engine is told of the configuration.
@@ -182,6 +241,7 @@ fn settings(config: &Config, token: &str, address: SocketAddr) -> Settings {
         require_encrypted_requests: config.require_encrypted_requests,
         rate_limits: config.rate_limits,
         trusted_proxies: config.server.trusted_proxies.clone(),
+        frozen: false,
         operator_token: Some(Digest::of(token.as_bytes())),
     }
 }

@@ -64,17 +64,17 @@ struct Batch {
     parts: BTreeMap<ApplicationId, Part>,
 }
 
-/// The fold.
+/// The fold. Memory: one entry per wallet, and per settlement date and currency.
 #[derive(Default)]
 pub struct Postings {
     /// Whether statements are hashed too.
     trails: bool,
     wallets: HashMap<Owner, Sums>,
-    ids: HashMap<(ApplicationId, String), WalletId>,
+    ids: HashMap<Owner, WalletId>,
     open: BTreeMap<(Date, Currency), Batch>,
-    settled: BTreeMap<(Date, String), SettlementId>,
+    settled: BTreeMap<(Date, Currency), SettlementId>,
     /// The cuts of each currency, by their first position.
-    cuts: BTreeMap<String, BTreeMap<Position, Position>>,
+    cuts: BTreeMap<Currency, BTreeMap<Position, Position>>,
     /// Lines of a record that is not completed yet.
     lines: HashMap<SettlementId, Vec<Line>>,
     records: BTreeMap<SettlementId, [u8; 32]>,
@@ -107,7 +107,10 @@ impl Postings {
     pub fn take(&mut self, event: &Recorded, wrong: &mut impl FnMut(&'static str, &'static str)) {
         match &event.event {
             Event::Payment(PaymentEvent::WalletProvisioned(id, body)) => {
-                if self.ids.insert((body.application, body.currency.clone()), *id).is_some() {
+                let Ok(currency) = Currency::new(&body.currency, SCALE) else {
+                    return wrong("books", "a wallet in no currency");
+                };
+                if self.ids.insert((body.application, currency), *id).is_some() {
                     wrong("books", "a second wallet of the same application and currency");
                 }
             }
@@ -144,7 +147,7 @@ impl Postings {
                 continue;
             };
             let currency = owner.1;
-            if self.settled.contains_key(&(date, currency.code().to_owned())) {
+            if self.settled.contains_key(&(date, currency)) {
                 wrong("settlement", "an entry on a date that was settled before");
             }
             let first_of_currency = !seen.iter().any(|(_, known)| *known == currency);
@@ -188,13 +191,14 @@ impl Postings {
     /// The record must be, field by field, what running the settlement again gives.
     fn complete(&mut self, id: SettlementId, body: &Completed, wrong: &mut impl FnMut(&'static str, &'static str)) {
         let lines = self.lines.remove(&id).unwrap_or_default();
-        let of = (body.date, body.currency.clone());
-        if self.settled.insert(of, id).is_some() {
+        let Ok(currency) = Currency::new(&body.currency, SCALE) else {
+            return wrong("settlement", "a record in no currency");
+        };
+        if self.settled.insert((body.date, currency), id).is_some() {
             wrong("settlement", "a second record of the same date and currency");
         }
-        let key = Currency::new(&body.currency, SCALE).ok().map(|currency| (body.date, currency));
-        let batch = key.and_then(|key| self.open.remove(&key));
-        let again = self.lines_of(&body.currency, batch.as_ref());
+        let batch = self.open.remove(&(body.date, currency));
+        let again = self.lines_of(currency, batch.as_ref());
         if lines != again {
             wrong("settlement", "the lines are not those that the postings give");
         }
@@ -206,7 +210,7 @@ impl Postings {
             wrong("settlement", "the nets do not sum to zero");
         }
         if let Some(cut) = body.cut {
-            let cuts = self.cuts.entry(body.currency.clone()).or_default();
+            let cuts = self.cuts.entry(currency).or_default();
             let before = cuts.range(..=cut.to).next_back();
             if before.is_some_and(|(_, to)| *to >= cut.from) || cut.to < cut.from {
                 wrong("settlement", "the cut overlaps another one of this currency");
@@ -218,7 +222,7 @@ impl Postings {
         }
     }
 
-    fn lines_of(&self, currency: &str, batch: Option<&Batch>) -> Vec<Line> {
+    fn lines_of(&self, currency: Currency, batch: Option<&Batch>) -> Vec<Line> {
         let parts = batch.into_iter().flat_map(|batch| &batch.parts);
         let line = |(application, part): (&ApplicationId, &Part)| {
             let net = part.credited.saturating_sub(part.debited);
@@ -229,7 +233,7 @@ impl Postings {
                 total_credited: Amount::from_minor(part.credited),
                 total_debited: Amount::from_minor(part.debited),
                 transaction_count: part.payments,
-                wallet: *self.ids.get(&(*application, currency.to_owned()))?,
+                wallet: *self.ids.get(&(*application, currency))?,
             })
         };
         parts.filter_map(line).collect()

@@ -29,6 +29,12 @@ pub async fn writer(config: &Config) -> Result<Arc<dyn EventStore>, Failure> {
     flexledger_eventstore::open(&config.events_place(), mode).await.map_err(|error| refused(config, &error))
 }
 
+/// Opens the log for one job that must be alone with it.
+pub async fn alone(config: &Config) -> Result<Arc<dyn EventStore>, Failure> {
+    let opened = flexledger_eventstore::open_alone(&config.events_place(), &this_process()).await;
+    opened.map_err(|error| refused(config, &error))
+}
+
 /// Opens the log for reading, beside a server or alone.
 pub async fn reader(config: &Config) -> Result<Arc<dyn EventStore>, Failure> {
     flexledger_eventstore::open(&config.events_place(), Mode::Reader).await.map_err(|error| refused(config, &error))

@@ -44,7 +44,8 @@ pub async fn run(config: &Config, options: &cli::Rebuild, json: bool) -> Result<
             match (report.ok, switched) {
                 (true, _) => "The rebuilt views are equal and in use.",
                 (false, true) => "The rebuilt views are in use.",
-                (false, false) => "The live views stay as they are. With --accept-differences the rebuilt ones are used.",
+                (false, false) =>
+                    "The live views stay as they are. With --accept-differences the rebuilt ones are used.",
             }
         );
     }
@@ -83,7 +84,8 @@ fn failed(error: &ReconcileError) -> Failure {
         ReconcileError::Running | ReconcileError::Moved => Failure::Store(error.to_string()),
         ReconcileError::Damaged(_) => Failure::Store(error.to_string()),
         ReconcileError::View(_) | ReconcileError::Log(_) | ReconcileError::File(_) => {
-            let next = "Check --views, and run `flexledger verify`. Views that cannot be opened can be removed and rebuilt.";
+            let next =
+                "Check --views, and run `flexledger verify`. Views that cannot be opened can be removed and rebuilt.";
             Failure::Store(Failure::hint(error, next))
         }
     }

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use flexledger_eventstore::note::{Note, VerifierKey};
+use flexledger_replay::import::check;
 use flexledger_replay::{Report, SavedHead, Verify, verify};
 
-use super::open;
+use super::{import, open};
 use crate::cli;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -19,19 +21,61 @@ const SHOWN: usize = 20;
 /// Checks the log and prints what was found.
 pub async fn run(config: &Config, options: &cli::Verify, json: bool) -> Result<ExitCode, Failure> {
     let saved = options.head.as_deref().map(read_head).transpose()?;
+    if let Some(file) = &options.bundle {
+        return bundle(file, options, saved.as_ref(), json);
+    }
     let store = open::reader(config).await?;
     let seed = open::platform_keys_if_any(config)?.map(|keys| *keys.head_seed());
+    // Heads of an imported log were signed by the key of where it came from.
+    let foreign = import::imported(&config.data).map(|imported| imported.position);
+    let by_us = saved.as_ref().is_none_or(|saved| foreign.is_none_or(|end| saved.position.number() > end));
+    let seed = seed.filter(|_| by_us);
     let mut bar = Progress::new("events");
-    let mut show = |done, all| bar.show(done, all);
-    let report = verify(&store, Verify { saved, seed, progress: Some(&mut show) }).await;
+    let mut tick = |done, all| bar.show(done, all);
+    let report = verify(&store, Verify { saved, seed, progress: Some(&mut tick) }).await;
     drop(bar);
     let report = report.map_err(|error| open::unreadable(&error))?;
-    if json {
-        output::document(&report)?;
-    } else {
-        print(&report)?;
-    }
+    show(&report, json)?;
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Checks an export with nothing but a saved head and a key.
+fn bundle(file: &Path, options: &cli::Verify, saved: Option<&SavedHead>, json: bool) -> Result<ExitCode, Failure> {
+    let wrong = |what: &str, error: &dyn std::fmt::Display| Failure::Usage(format!("{what}: {error}"));
+    let key = options.key.as_deref().map(str::parse::<VerifierKey>).transpose();
+    let key = key.map_err(|error| wrong("--key", &error))?;
+    let note = match (&key, &options.head) {
+        (Some(_), Some(path)) => Some(read_note(path)?),
+        _ => None,
+    };
+    let mut bar = Progress::new("bytes");
+    let checked = check(file, saved, note.as_ref().zip(key.as_ref()), &mut |done, all| bar.show(done, all));
+    drop(bar);
+    let report = checked.map_err(|error| wrong(&file.display().to_string(), &error))?.report;
+    show(&report, json)?;
+    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// The signed note of a saved head.
+fn read_note(path: &Path) -> Result<Note, Failure> {
+    let wrong = || {
+        let problem = format!("{} holds no signed head", path.display());
+        Failure::Usage(Failure::hint(
+            problem,
+            "Give a file that `flexledger head` wrote beside the keys of the ledger.",
+        ))
+    };
+    let text = std::fs::read_to_string(path).map_err(|_| wrong())?;
+    let text = match serde_json::from_str::<serde_json::Value>(&text) {
+        Ok(document) => document.get("note").and_then(|note| note.as_str()).map(str::to_owned).ok_or_else(wrong)?,
+        Err(_) => text,
+    };
+    Note::parse(&text).map_err(|_| wrong())
+}
+
+/// Prints a report.
+pub fn show(report: &Report, json: bool) -> Result<(), Failure> {
+    if json { output::document(report) } else { print(report) }
 }
 
 fn read_head(path: &Path) -> Result<SavedHead, Failure> {

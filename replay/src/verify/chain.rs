@@ -1,10 +1,20 @@
 //! Positions and chain hashes.
 
 use flexledger_domain::Position;
-use flexledger_eventstore::hash::{chain_hash, leaf_hash};
-use flexledger_eventstore::{Hash, Record};
+use flexledger_eventstore::Hash;
+use flexledger_eventstore::hash::chain_hash;
 
 use super::Findings;
+
+/// What a row says about its place.
+pub struct Link {
+    /// Its position.
+    pub position: Position,
+    /// The hash of its bytes.
+    pub leaf: Hash,
+    /// The chain hash stored with it.
+    pub hash: Hash,
+}
 
 /// The chain up to the last row taken.
 #[derive(Default)]
@@ -15,16 +25,16 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Takes the next row and returns its leaf hash.
+    /// Takes the next row.
     ///
     /// After a hash that does not fit, the chain goes on from what was computed or from what is stored, whichever the
     /// next row fits: one damaged row is one violation.
-    pub fn take(&mut self, stored: &Record, findings: &mut Findings) -> Hash {
+    pub fn take(&mut self, stored: &Link, findings: &mut Findings) {
         let wanted = self.position.next();
         if stored.position != wanted {
             findings.add(Some(wanted), "positions", format!("the next row stands at {}", stored.position));
         }
-        let leaf = leaf_hash(&stored.bytes);
+        let leaf = stored.leaf;
         let follows = chain_hash(self.computed, leaf);
         if follows != stored.hash && chain_hash(self.stored, leaf) != stored.hash {
             findings.add(
@@ -36,7 +46,6 @@ impl Chain {
         self.position = stored.position;
         self.computed = follows;
         self.stored = stored.hash;
-        leaf
     }
 
     /// The position of the last row.

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use flexledger_domain::books::{Account, Journal, Side};
-use flexledger_domain::ids::SettlementId;
 use flexledger_domain::money::{Currency, Money};
 use flexledger_domain::payments::{Initiated, PaymentEvent};
-use flexledger_domain::settlement::{Completed, Line, SettlementEvent};
 use flexledger_domain::{Event, Instant, Position, Recorded, Reference};
 
 use super::Findings;
+use crate::postings::Postings;
 
 /// The content up to the last event taken.
 #[derive(Default)]
@@ -17,7 +16,7 @@ pub struct Content {
     last: Option<Instant>,
     open: HashMap<Reference, Money>,
     balances: HashMap<(Account, Currency), i128>,
-    lines: HashMap<SettlementId, Vec<Line>>,
+    postings: Postings,
 }
 
 impl Content {
@@ -28,11 +27,10 @@ impl Content {
             findings.add(Some(at), "time", "recorded before the event at the position before");
         }
         self.last = Some(event.recorded_at);
-        match &event.event {
-            Event::Payment(payment) => self.payment(at, payment, findings),
-            Event::Settlement(settlement) => self.settlement(at, settlement, findings),
-            _ => {}
+        if let Event::Payment(payment) = &event.event {
+            self.payment(at, payment, findings);
         }
+        self.postings.take(event, &mut |check, message| findings.add(Some(at), check, message));
         if let Some(journal) = event.event.journal() {
             self.book(at, journal, findings);
         }
@@ -50,9 +48,7 @@ impl Content {
                 findings.add(None, "books", format!("the balances in {currency} do not sum to zero"));
             }
         }
-        if !self.lines.is_empty() {
-            findings.add(None, "settlement", "lines of a record that was never completed");
-        }
+        self.postings.finish(&mut |check, message| findings.add(None, check, message));
     }
 
     fn payment(&mut self, at: Position, event: &PaymentEvent, findings: &mut Findings) {
@@ -97,21 +93,6 @@ impl Content {
             }
         }
     }
-
-    fn settlement(&mut self, at: Position, event: &SettlementEvent, findings: &mut Findings) {
-        match event {
-            SettlementEvent::Lines(id, body) => {
-                self.lines.entry(*id).or_default().extend(body.lines.iter().cloned());
-            }
-            SettlementEvent::Completed(id, body) => {
-                let lines = self.lines.remove(id).unwrap_or_default();
-                if !adds_up(&lines, body) {
-                    findings.add(Some(at), "settlement", "the lines do not add up to the totals of the record");
-                }
-            }
-            SettlementEvent::Failed(..) => {}
-        }
-    }
 }
 
 fn check_amount(at: Position, reference: Reference, money: Money, journal: &Journal, findings: &mut Findings) {
@@ -123,19 +104,4 @@ fn check_amount(at: Position, reference: Reference, money: Money, journal: &Jour
     if debits != money.amount.minor() {
         findings.add(Some(at), "payments", format!("{reference} books another amount than it was made for"));
     }
-}
-
-fn adds_up(lines: &[Line], body: &Completed) -> bool {
-    let sum = |part: fn(&Line) -> i128| lines.iter().try_fold(0_i128, |sum, line| sum.checked_add(part(line)));
-    let debited = sum(|line| line.total_debited.minor());
-    let credited = sum(|line| line.total_credited.minor());
-    let chained = lines.iter().all(|line| {
-        let net = line.total_credited.minus(line.total_debited).and_then(|net| line.opening_balance.plus(net));
-        net == Ok(line.closing_balance)
-    });
-    debited == credited
-        && debited == Some(body.total_debited.minor())
-        && credited == Some(body.total_credited.minor())
-        && lines.len() as u64 == body.application_count
-        && chained
 }

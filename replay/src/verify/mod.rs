@@ -9,27 +9,32 @@
 //! | `time` | recorded instants never go back |
 //! | `payments` | each payment ends at most once, after it began, and books exactly its amount |
 //! | `books` | all balances together are zero per currency |
-//! | `settlement` | each record's lines add up to its totals, and its nets to zero |
+//! | `settlement` | each entry stands in exactly one batch or on an open date; each record and its lines are, to the byte, what running it again over the postings gives; nets sum to zero; cuts of one currency do not overlap |
 //! | `head` | a saved head names the same event, hash and root, and was signed by this ledger |
 //!
-//! Budget: one pass, two portions of rows in memory, and one entry per open payment and per account.
+//! Budget: one pass. Rows are read, then decoded and hashed by other threads, then judged in order; memory holds
+//! [`AHEAD`] portions of rows, and one entry per open payment, account, and settlement date and currency.
 
 mod chain;
 mod content;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use flexledger_domain::Position;
-use flexledger_eventstore::{EventStore, Hash, Record, StoreError, record};
+use flexledger_domain::{Position, Recorded};
+use flexledger_eventstore::hash::leaf_hash;
+use flexledger_eventstore::{EventStore, Hash, Head, Record, StoreError, record};
 use serde::Serialize;
 
 use crate::head::{SavedHead, ledger};
 use crate::merkle::Tree;
 use crate::note;
 use crate::scan::Scan;
-use chain::Chain;
+use chain::{Chain, Link};
 use content::Content;
 
+/// Portions of rows that are being decoded at a time.
+pub const AHEAD: usize = 3;
 /// Violations that are listed; the rest is counted in the last one.
 pub const VIOLATIONS_MAX: usize = 1000;
 
@@ -114,23 +119,52 @@ pub async fn verify(store: &Arc<dyn EventStore>, mut options: Verify<'_>) -> Res
     let end = store.head().await?;
     let mut pass = Pass::new(options.saved.as_ref());
     let mut scan = Scan::new(store.clone(), Position::START, end.position);
-    while let Some(records) = scan.portion().await? {
-        for stored in &records {
-            pass.take(stored);
+    let mut ahead = VecDeque::with_capacity(AHEAD);
+    let mut ended = false;
+    loop {
+        while !ended && ahead.len() < AHEAD {
+            match scan.portion().await? {
+                Some(records) => ahead.push_back(tokio::task::spawn_blocking(move || read(&records))),
+                None => ended = true,
+            }
         }
-        if let (Some(progress), Some(last)) = (&mut options.progress, records.last()) {
-            progress(last.position.number(), end.position.number());
+        let Some(next) = ahead.pop_front() else { break };
+        let rows = next.await.map_err(|_| StoreError::Unusable("decoding the log was broken off".to_owned()))?;
+        for row in &rows {
+            pass.take(row);
+        }
+        if let (Some(progress), Some(last)) = (&mut options.progress, rows.last()) {
+            progress(last.link.position.number(), end.position.number());
         }
     }
     pass.content.finish(&mut pass.findings);
     if let Some(saved) = &options.saved {
-        pass.check_saved(saved, options.seed.as_ref(), store.as_ref()).await?;
+        let ours = ledger(store.as_ref()).await?.map(note::origin);
+        pass.check_saved(saved, ours.as_deref(), options.seed.as_ref());
     }
     Ok(pass.report(options.saved.is_some()))
 }
 
+/// A row with what can be told without the rows before it.
+pub(crate) struct Row {
+    link: Link,
+    event: Result<Recorded, record::RecordError>,
+}
+
+impl Row {
+    /// Reads a row.
+    pub(crate) fn read(stored: &Record) -> Row {
+        let link = Link { position: stored.position, leaf: leaf_hash(&stored.bytes), hash: stored.hash };
+        Row { link, event: record::decode(&stored.bytes) }
+    }
+}
+
+fn read(records: &[Record]) -> Vec<Row> {
+    records.iter().map(Row::read).collect()
+}
+
 /// One pass over the log.
-struct Pass {
+pub(crate) struct Pass {
     chain: Chain,
     tree: Tree,
     content: Content,
@@ -141,7 +175,7 @@ struct Pass {
 }
 
 impl Pass {
-    fn new(saved: Option<&SavedHead>) -> Self {
+    pub(crate) fn new(saved: Option<&SavedHead>) -> Self {
         let wanted = saved.map(|saved| saved.position);
         let tree = Tree::default();
         let there = (wanted == Some(Position::START)).then(|| (Hash::default(), tree.root()));
@@ -155,18 +189,20 @@ impl Pass {
         }
     }
 
-    fn take(&mut self, stored: &Record) {
-        let leaf = self.chain.take(stored, &mut self.findings);
-        self.tree.push(leaf);
+    /// Takes the next row.
+    pub(crate) fn take(&mut self, row: &Row) {
+        let stored = &row.link;
+        self.chain.take(stored, &mut self.findings);
+        self.tree.push(stored.leaf);
         if Some(stored.position) == self.wanted {
             self.there = Some((self.chain.computed(), self.tree.root()));
         }
-        match record::decode(&stored.bytes) {
+        match &row.event {
             Ok(event) if event.position != stored.position => {
                 let message = format!("the row holds the event of position {}", event.position);
                 self.findings.add(Some(stored.position), "positions", message);
             }
-            Ok(event) => self.content.take(&event, &mut self.findings),
+            Ok(event) => self.content.take(event, &mut self.findings),
             Err(record::RecordError::Journal(error)) => {
                 self.findings.add(Some(stored.position), "journals", error.to_string());
             }
@@ -175,12 +211,18 @@ impl Pass {
         }
     }
 
-    async fn check_saved(
-        &mut self,
-        saved: &SavedHead,
-        seed: Option<&[u8; 32]>,
-        store: &dyn EventStore,
-    ) -> Result<(), StoreError> {
+    /// Notes what is wrong with the file around the rows.
+    pub(crate) fn note(&mut self, position: Option<Position>, check: &'static str, message: &str) {
+        self.findings.add(position, check, message);
+    }
+
+    /// The position and the chain hash of the last row.
+    pub(crate) fn head(&self) -> Head {
+        Head { position: self.chain.position(), hash: self.chain.stored() }
+    }
+
+    /// Compares with a saved head. `ours` is the name of this ledger.
+    pub(crate) fn check_saved(&mut self, saved: &SavedHead, ours: Option<&str>, seed: Option<&[u8; 32]>) {
         let at = Some(saved.position);
         match self.there {
             None => self.findings.add(at, "head", "the log ends before the saved head: its tail was cut off"),
@@ -194,14 +236,18 @@ impl Pass {
             }
         }
         if let Some(note) = &saved.note {
-            let ours = ledger(store).await?.map(note::origin);
-            if ours.as_deref() != Some(note.origin.as_str()) {
+            if ours != Some(note.origin.as_str()) {
                 self.findings.add(at, "head", "the saved head names another ledger");
             } else if seed.is_some_and(|seed| !note.signed_by(seed)) {
                 self.findings.add(at, "head", "the signature of the saved head is not that of this ledger's key");
             }
         }
-        Ok(())
+    }
+
+    /// What was found, after everything was taken.
+    pub(crate) fn finish(mut self, with_head: bool) -> Report {
+        self.content.finish(&mut self.findings);
+        self.report(with_head)
     }
 
     fn report(self, with_head: bool) -> Report {

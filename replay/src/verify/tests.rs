@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
+use flexledger_domain::money::Amount;
+use flexledger_domain::settlement::{Completed, Cut, SettlementEvent};
 use flexledger_domain::testing::World;
-use flexledger_domain::{Event, Position};
+use flexledger_domain::{Event, Position, Recorded};
 use flexledger_eventstore::hash::{chain_hash, leaf_hash};
 use flexledger_eventstore::{Batch, EventStore, Hash, MemoryStore, Record, record};
 
@@ -111,4 +113,45 @@ async fn a_foreign_signature_is_found() {
 #[tokio::test]
 async fn an_empty_log_holds() {
     assert!(report(&MemoryStore::new(), None).await.ok);
+}
+
+/// The place of the first settlement record that holds entries.
+fn settled(history: &[Recorded]) -> Option<u64> {
+    let holds = |recorded: &&Recorded| {
+        matches!(&recorded.event, Event::Settlement(SettlementEvent::Completed(_, body)) if body.cut.is_some())
+    };
+    history.iter().find(holds).map(|recorded| recorded.position.number())
+}
+
+/// Each change leaves a log whose hashes fit, and whose figures do not.
+#[tokio::test]
+async fn settlement_is_proved_from_the_postings() {
+    let seed = (1..100).find(|seed| settled(&World::random(*seed, 300).history).is_some()).unwrap();
+    let at = settled(&World::random(seed, 300).history).unwrap();
+    let store = log(seed, 300).await;
+    assert!(report(&store, None).await.ok);
+    type Change = fn(&mut Completed);
+    let changes: [Change; 5] = [
+        |body| body.transaction_count += 1,
+        |body| body.application_count += 1,
+        |body| body.total_credited = Amount::from_minor(body.total_credited.minor() + 1),
+        |body| body.cut = body.cut.map(|cut| Cut { to: cut.to.next(), ..cut }),
+        |body| body.date = body.date.next(),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let wrong = rewritten(&store, at, |event| {
+            if let Event::Settlement(SettlementEvent::Completed(_, body)) = event {
+                change(body);
+            }
+        });
+        let report = report(&wrong.await, None).await;
+        let found = report.violations.iter().any(|violation| violation.check == "settlement");
+        assert!(!report.ok && found, "change {number}: {:?}", report.violations);
+    }
+    let wrong = rewritten(&store, at - 1, |event| {
+        if let Event::Settlement(SettlementEvent::Lines(_, body)) = event {
+            body.lines[0].opening_balance = Amount::from_minor(body.lines[0].opening_balance.minor() + 1);
+        }
+    });
+    assert!(!report(&wrong.await, None).await.ok);
 }

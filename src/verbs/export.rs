@@ -1,0 +1,55 @@
+//! `export`: the log as text on standard output.
+
+use std::io::{BufWriter, ErrorKind};
+use std::process::ExitCode;
+
+use flexledger_commands::clock::{Clock, SystemClock};
+use flexledger_domain::Position;
+use flexledger_replay::export::{Export, ExportError, export};
+use flexledger_replay::moment::{Moment, MomentError};
+
+use super::open;
+use crate::cli;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::output::Progress;
+
+/// Writes the export.
+pub async fn run(config: &Config, options: &cli::Export) -> Result<ExitCode, Failure> {
+    let as_of: Option<Moment> = options.as_of.as_deref().map(str::parse).transpose().map_err(|error| moment(&error))?;
+    if options.from == 0 || options.to.is_some_and(|to| to < options.from) {
+        return Err(Failure::Usage("--from must be 1 or more, and not beyond --to".to_owned()));
+    }
+    let store = open::reader(config).await?;
+    let head = store.head().await.map_err(|error| open::unreadable(&error))?.position;
+    let to = match (options.to.map(Position::new), as_of) {
+        (Some(to), _) if to > head => return Err(Failure::Found(format!("the log ends at {head}"))),
+        (Some(to), _) => to,
+        (None, Some(at)) => {
+            at.position(store.as_ref(), head, SystemClock.now()).await.map_err(|error| moment(&error))?
+        }
+        (None, None) => head,
+    };
+    let mut bar = Progress::new("events");
+    let mut show = |done, all| bar.show(done, all);
+    let job = Export { store, from: Position::new(options.from), to, format: options.format, progress: &mut show };
+    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let written = export(job, &mut out).await;
+    drop(bar);
+    match written {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        // A reader such as `head` that has seen enough is no failure.
+        Err(ExportError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(ExportError::Output(error)) => Err(Failure::Usage(format!("output: {error}"))),
+        Err(ExportError::Log(error)) => Err(open::unreadable(&error)),
+        Err(error @ (ExportError::Damaged(_) | ExportError::Range(_))) => Err(Failure::Store(error.to_string())),
+    }
+}
+
+fn moment(error: &MomentError) -> Failure {
+    match error {
+        MomentError::Malformed(_) => Failure::Usage(error.to_string()),
+        MomentError::BeyondHead { .. } | MomentError::Future(_) => Failure::Found(error.to_string()),
+        MomentError::Store(_) | MomentError::Damaged(_) => Failure::Store(error.to_string()),
+    }
+}

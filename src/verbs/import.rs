@@ -1,0 +1,132 @@
+//! `import`: an export taken into an empty store.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use flexledger_domain::Position;
+use flexledger_domain::ids::LedgerId;
+use flexledger_eventstore::EventStore;
+use flexledger_replay::import::{ImportError, check, store};
+use serde::{Deserialize, Serialize};
+
+use super::{open, shutdown, verify};
+use crate::cli;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::output::Progress;
+
+/// Tells what the store of this data directory was imported from.
+const NOTE: &str = "imported.json";
+
+/// What is noted beside an imported store: heads up to its end were signed by another key than ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// The ledger.
+    pub ledger: Option<LedgerId>,
+    /// Where the file ended.
+    pub position: u64,
+    /// The chain hash there.
+    pub hash: String,
+    /// Whether everything is in the store.
+    pub done: bool,
+}
+
+/// What the store in this data directory was imported from; none if it was not.
+pub fn imported(data: &Path) -> Option<Imported> {
+    serde_json::from_slice(&std::fs::read(data.join(NOTE)).ok()?).ok()
+}
+
+/// Checks the file and stores it.
+pub async fn run(config: &Config, options: &cli::Import, json: bool) -> Result<ExitCode, Failure> {
+    if !options.file.is_file() {
+        return Err(unusable(options, &"no such file"));
+    }
+    open::data_directory(&config.data)?;
+    // The store first: one that is held or not empty is told before a long file is read.
+    let target = open::alone(config).await?;
+    let done = import(config, options, &target, json).await;
+    if let Err(error) = target.resign().await {
+        tracing::warn!(%error, "import.resign");
+    }
+    target.close().await;
+    done
+}
+
+async fn import(
+    config: &Config,
+    options: &cli::Import,
+    target: &Arc<dyn EventStore>,
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let begun = target.head().await.map_err(|error| open::unreadable(&error))?;
+    let before = imported(&config.data).filter(|before| !before.done);
+    if begun.position > Position::START && before.is_none() {
+        return Err(not_empty(begun.position));
+    }
+    let mut bar = Progress::new("bytes");
+    let checked = check(&options.file, None, None, &mut |done, all| bar.show(done, all));
+    drop(bar);
+    let checked = checked.map_err(|error| unusable(options, &error))?;
+    if !checked.report.ok {
+        verify::show(&checked.report, json)?;
+        return Ok(ExitCode::from(1));
+    }
+    let note = |done: bool| Imported {
+        ledger: checked.ledger,
+        position: checked.report.position,
+        hash: checked.report.hash.clone(),
+        done,
+    };
+    let resume = before.is_some_and(|before| before == note(false));
+    if begun.position > Position::START && !resume {
+        return Err(not_empty(begun.position));
+    }
+    // Until here nothing was written, and the end of the process is the end of it.
+    let end = shutdown::requested()?;
+    write_note(&config.data, &note(false))?;
+    let mut bar = Progress::for_job("events", json);
+    let mut show = |done, all| bar.show(done, all);
+    tokio::select! {
+        stored = store(&options.file, &checked, target, resume, &mut show) => {
+            stored.map_err(|error| failed(options, &error))?;
+        }
+        () = end => {
+            let next = "Run it again with the same file; it goes on from here.";
+            return Err(Failure::Found(Failure::hint("stopped before the end", next)));
+        }
+    }
+    drop(bar);
+    write_note(&config.data, &note(true))?;
+    verify::show(&checked.report, json)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_note(data: &Path, note: &Imported) -> Result<(), Failure> {
+    let path = data.join(NOTE);
+    let text = serde_json::to_vec(note).map_err(std::io::Error::from)?;
+    let written = std::fs::File::create(&path).and_then(|mut file| {
+        file.write_all(&text)?;
+        file.sync_all()
+    });
+    written.map_err(|error| Failure::Store(format!("{} cannot be written: {error}", path.display())))
+}
+
+fn unusable(options: &cli::Import, error: &dyn std::fmt::Display) -> Failure {
+    let problem = format!("{}: {error}", options.file.display());
+    Failure::Usage(Failure::hint(problem, "Give a file that `flexledger export --format jsonl` wrote."))
+}
+
+fn not_empty(position: Position) -> Failure {
+    let problem = format!("the store is not empty: it ends at {position}");
+    Failure::Usage(Failure::hint(problem, "Import into an empty one: name another --data directory."))
+}
+
+fn failed(options: &cli::Import, error: &ImportError) -> Failure {
+    match error {
+        ImportError::File(_) | ImportError::Changed => unusable(options, error),
+        ImportError::NotEmpty(position) => not_empty(*position),
+        ImportError::Store(_) | ImportError::Append(_) => Failure::Store(error.to_string()),
+    }
+}

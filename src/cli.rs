@@ -178,14 +178,15 @@ pub struct Verify {
 pub struct Views {
     /// Names of views [default: all]
     #[arg(value_name = "VIEW")]
-    pub views: Vec<String>,
+    pub names: Vec<String>,
 }
 
 /// What is rebuilt, and when it is used.
 #[derive(Debug, Args)]
 pub struct Rebuild {
+    /// Which views
     #[command(flatten)]
-    pub views: Views,
+    pub which: Views,
     /// Use the rebuilt views even if they differ from the live ones
     #[arg(long)]
     pub accept_differences: bool,

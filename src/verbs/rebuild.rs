@@ -33,7 +33,7 @@ pub async fn compare(config: &Config, options: &cli::Views, json: bool) -> Resul
 pub async fn run(config: &Config, options: &cli::Rebuild, json: bool) -> Result<ExitCode, Failure> {
     let mut bar = Progress::for_job("events", json);
     let mut show = |done, all| bar.show(done, all);
-    let job = job(config, &options.views, &mut show).await?;
+    let job = job(config, &options.which, &mut show).await?;
     let done = stoppable(rebuild(job, options.accept_differences)).await;
     drop(bar);
     let (report, switched) = done?.map_err(|error| failed(&error))?;
@@ -63,7 +63,7 @@ async fn job<'a>(
         store,
         views_url: config.views_place().url(),
         folder: config.data.clone(),
-        views: options.views.clone(),
+        views: options.names.clone(),
         now: SystemClock.now(),
         progress,
     })

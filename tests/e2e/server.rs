@@ -47,9 +47,15 @@ impl Server {
 
     /// The same with this command and these variables.
     pub fn start_with(data: &Path, mut command: Command, variables: &[(&str, &str)]) -> Server {
+        command.arg("serve");
+        Server::start_verb(data, command, variables)
+    }
+
+    /// The same with a command that names its verb already.
+    pub fn start_verb(data: &Path, mut command: Command, variables: &[(&str, &str)]) -> Server {
         clean(&mut command);
         command
-            .args(["--listen", "127.0.0.1:0", "--json", "serve"])
+            .args(["--listen", "127.0.0.1:0", "--json"])
             .arg("--data")
             .arg(data)
             .env("FLEXLEDGER_LIMITS__ENABLED", "false")

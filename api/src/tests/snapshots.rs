@@ -23,7 +23,22 @@ impl Mask {
     }
 
     fn text(&mut self, text: &str, name: &str) -> String {
-        let secret = ["clientSecret", "webhookSecret", "token", "x", "y", "d", "appPublicKey", "hash"];
+        let secret = [
+            "clientSecret",
+            "webhookSecret",
+            "token",
+            "consentToken",
+            "approvalUrl",
+            "challengeToken",
+            "api_key",
+            "location",
+            "x",
+            "y",
+            "d",
+            "appPublicKey",
+            "publicKeyBase64",
+            "hash",
+        ];
         if text.len() == 36 && uuid::Uuid::try_parse(text).is_ok() {
             self.hide(text, "uuid")
         } else if text.starts_with("TXN-") {
@@ -150,4 +165,41 @@ async fn settlement_is_as_it_was() {
     let run = "/api/v1/settlement/run?date=2026-03-27";
     snapshots.check("settlement_run", &world.raw("POST", run, &tenant.token, &[], "").await);
     snapshots.check("settlement_list", &world.get("/api/v1/settlement", &tenant.token).await);
+}
+
+/// Claims, links, keys and payment requests.
+#[tokio::test]
+async fn the_other_bodies_are_as_they_were() {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/api"));
+    let mut snapshots = Snapshots { mask: Mask::default(), folder };
+    let world = World::new().await;
+    let (wallet, shop) = world.pair().await;
+    snapshots.check("platform_key", &world.get("/api/v1/keys/idaas", "").await);
+    let rotated = world.raw("POST", "/api/v1/applications/keys/rotate", &wallet.token, &[], "").await;
+    snapshots.check("keys_rotated", &rotated);
+    let claim = json!({"subjectId": wallet.subject});
+    let claim = world.post("/api/v1/tags/bob/claims", &wallet.token, &claim).await;
+    snapshots.check("claim_requested", &claim);
+    let consent = |what: &str| format!("/api/v1/consent/{}{what}", claim.text_of("/data/consentToken"));
+    snapshots.check("consent", &world.get(&consent(""), "").await);
+    snapshots.check("consent_approved", &world.raw("POST", &consent("/approve"), "", &[], "").await);
+    snapshots.check("claims", &world.get("/api/v1/tags/bob/claims", &shop.token).await);
+    snapshots.check("tags_with_claims", &world.get("/api/v1/tags", &shop.token).await);
+    let link = json!({"secondaryTag": "bob", "verificationMethod": "TOKEN"});
+    let link = world.post("/api/v1/tags/alice/federation", &wallet.token, &link).await;
+    snapshots.check("federation_initiated", &link);
+    let verify = format!("/api/v1/federation/verify/{}", link.text_of("/data/links/0/challengeToken"));
+    snapshots.check("federation_verified", &world.raw("POST", &verify, &shop.token, &[], "").await);
+    let merchant = json!({"name": "Corner Shop", "tag": "bob"});
+    let merchant = world.post("/operator/v1/idaas/merchants", OPERATOR, &merchant).await;
+    snapshots.check("merchant_registered", &merchant);
+    let names = ["client_id", "api_key", "location"].map(|name| merchant.text_of(&format!("/{name}")));
+    let mut headers = vec![("content-type", "application/json")];
+    headers.extend(["x-client-id", "x-api-key", "x-location"].into_iter().zip(names.iter().map(String::as_str)));
+    let ask = r#"{"payer":"alice","amount":12.5,"reference":"order-7","comment":"Tea","metadata":{"till":3}}"#;
+    let asked = world.raw("POST", "/v2/merchant/payment-request", "", &headers, ask).await;
+    snapshots.check("payment_request", &asked);
+    snapshots.check("merchant_error", &world.raw("POST", "/v2/merchant/payment-request", "", &headers, "{}").await);
+    let accept = "/api/v1/payment-requests/order-7/accept";
+    snapshots.check("payment_request_accepted", &world.raw("POST", accept, &wallet.token, &[], "").await);
 }

@@ -67,6 +67,8 @@ pub enum Verb {
     Explain(Explain),
     /// Show what changed between two moments, and which events did it
     Diff(Diff),
+    /// Find the first event after which an assertion fails
+    Bisect(Bisect),
     /// Print the signed head of the log
     Head(Head),
     /// Check the log: chain, gaps, journals, sums
@@ -149,6 +151,18 @@ pub struct Diff {
     /// The later moment
     #[arg(value_name = "T2")]
     pub to: String,
+}
+
+/// What is asserted.
+#[derive(Debug, Args)]
+pub struct Bisect {
+    /// Such as 'wallet <application id> NGN balance >= 0', 'wallets NGN balance > -1000',
+    /// 'transactions <reference> status != REJECTED' or 'trial-balance NGN debit = credit'
+    #[arg(long, value_name = "ASSERTION")]
+    pub assert: String,
+    /// Look no further than this moment [default: the end of the log]
+    #[arg(long, value_name = "T")]
+    pub to: Option<String>,
 }
 
 /// What of the head is printed.

@@ -7,6 +7,7 @@
 //! * [`show`] is one event as auditors see it.
 
 pub mod as_of;
+pub mod bisect;
 pub mod diff;
 pub mod explain;
 pub mod frozen;

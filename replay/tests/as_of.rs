@@ -14,6 +14,7 @@ use flexledger_eventstore::hash::{Hash, chain_hash, leaf_hash};
 use flexledger_eventstore::{Batch, EventStore, MemoryStore, Record, record};
 use flexledger_projections::Views;
 use flexledger_replay::as_of::{AsOfError, Question, answer};
+use flexledger_replay::bisect::bisect;
 use flexledger_replay::moment::Moment;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -385,4 +386,40 @@ fn views_that_do_not_reach_so_far_do_not_answer() {
             assert!(matches!(found, Err(AsOfError::Views(_))), "{view}");
         }
     });
+}
+
+/// The first position at which a figure of a wallet does not satisfy `good`.
+fn first_failure(world: &World, wallet: &(String, String), good: impl Fn(i128, i128) -> bool) -> Option<u64> {
+    let sums = |end: usize| Naive::of(&world.history[..end]).wallets.get(wallet).copied().unwrap_or_default();
+    (0..=world.history.len()).find(|end| !good(sums(*end).0, sums(*end).1)).map(|end| end as u64)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn bisect_finds_the_first_failure(seed: u64, steps in 20..120_usize, bound in 0..3_000_000_000_i128) {
+        run(async {
+            let world = World::random(seed, steps);
+            let (_place, store, views) = opened(&world).await;
+            let to = Position::new(world.history.len() as u64);
+            for wallet in Naive::of(&world.history).made {
+                let (id, currency) = &wallet;
+                let bound_text = decimal(bound);
+                let upper = first_failure(&world, &wallet, |debited, _| debited <= bound);
+                let lower = first_failure(&world, &wallet, |debited, credited| credited - debited >= -bound);
+                for (text, method, expected) in [
+                    (format!("wallet {id} {currency} total_debited <= {bound_text}"), "halving", upper),
+                    (format!("wallet {id} {currency} balance >= -{bound_text}"), "scan", lower),
+                    (format!("trial-balance {currency} debit = credit"), "scan", None),
+                ] {
+                    let assertion = text.parse().expect("an assertion");
+                    let found = bisect(&views, &store, &assertion, to, &mut |_, _| {}).await.expect("an answer");
+                    assert_eq!((found.position, found.method, found.holds), (expected, method, expected.is_none()), "{text}");
+                    let place = found.event.as_ref().map(|event| event["position"].as_u64().expect("a number"));
+                    assert_eq!(place, expected.filter(|position| *position > 0));
+                }
+            }
+        });
+    }
 }

@@ -1,6 +1,7 @@
 //! What the program can be told to do, one file each.
 
 mod as_of;
+mod bisect;
 mod demo;
 mod explain;
 mod export;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Verb::AsOf(options) => as_of::run(&config, &options, json).await,
             Verb::Explain(options) => explain::run(&config, &options, json).await,
             Verb::Diff(options) => explain::compare(&config, &options, json).await,
+            Verb::Bisect(options) => bisect::run(&config, &options, json).await,
             Verb::Head(options) => head::run(&config, &options, json).await,
             Verb::Verify(options) => verify::run(&config, &options, json).await,
             Verb::Reconcile(options) => rebuild::compare(&config, &options, json).await,

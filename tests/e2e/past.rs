@@ -113,6 +113,10 @@ fn exit_states_of_questions_to_the_past() {
         (vec!["diff", "1", "999999"], 1),
         (vec!["diff", "2", "1"], 2),
         (vec!["as-of", "0", "wallets"], 0),
+        (vec!["bisect", "--assert", "wallets NGN balance >= -100.5"], 1),
+        (vec!["bisect", "--assert", "wallets NGN balance >= -100.5", "--to", &then.to_string()], 0),
+        (vec!["bisect", "--assert", "trial-balance NGN debit = credit"], 0),
+        (vec!["bisect", "--assert", "all is well"], 2),
     ] {
         let output = run(data, &arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?} {}", String::from_utf8_lossy(&output.stderr));

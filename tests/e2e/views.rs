@@ -105,12 +105,17 @@ fn an_export_is_imported_with_every_hash() {
     let bundle = ["verify", "--bundle", file, "--head", head, "--key", key.trim()];
     let nowhere = tempfile::tempdir().unwrap();
     assert_eq!(run(nowhere.path(), &bundle).status.code(), Some(0));
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/bundle/verify.py");
+    let independent = || Command::new("python3").args([script, file, head, key.trim()]).output().unwrap();
+    assert!(independent().status.success(), "{}", String::from_utf8_lossy(&independent().stderr));
     let text = String::from_utf8(export).unwrap();
     let cut: String = text.split_inclusive('\n').take(text.lines().count() - 1).collect();
     std::fs::write(file, cut).unwrap();
     assert_eq!(run(nowhere.path(), &bundle).status.code(), Some(1));
+    assert_eq!(independent().status.code(), Some(1));
     std::fs::write(file, text.replacen("1.0000", "2.0000", 1)).unwrap();
     assert_eq!(run(nowhere.path(), &bundle).status.code(), Some(1));
+    assert_eq!(independent().status.code(), Some(1));
     let (code, report) = document(&run(nowhere.path(), &["import", file, "--json"]));
     assert_eq!((code, &report["ok"]), (1, &Value::Bool(false)));
     std::fs::write(file, text).unwrap();

@@ -266,6 +266,9 @@ impl Operation {
 
     fn request_body(&self, body: &str) -> Value {
         let mut content = json!({"application/json": {"schema": reference(body)}});
+        if let (Some(example), Some(json)) = (example(body), content.pointer_mut("/application~1json")) {
+            json.as_object_mut().map(|json| json.insert("example".to_owned(), example));
+        }
         if let (Some(content), "Credentials") = (content.as_object_mut(), body) {
             content.insert("application/x-www-form-urlencoded".to_owned(), json!({"schema": reference(body)}));
         }
@@ -320,6 +323,24 @@ impl Operation {
         }
         failure
     }
+}
+
+/// A body that shows how it is done.
+pub fn example(body: &str) -> Option<Value> {
+    Some(match body {
+        "NewApplication" => json!({"name": "WalletApp", "appHandle": "walletapp"}),
+        "NewSubject" => json!({"externalId": "user-12345", "displayName": "Alice Adeyemi"}),
+        "SubjectChange" => json!({"displayName": "Alice Adeyemi"}),
+        "NewTransaction" => {
+            json!({"senderTag": "alice@walletapp", "receiverTag": "bob@shopapp", "amount": 1500, "narration": "Lunch"})
+        }
+        "Rejection" => json!({"reason": "Unknown order"}),
+        "NewLink" => json!({"secondaryTag": "bob@shopapp", "verificationMethod": "OTP"}),
+        "NewAuditor" => json!({"name": "Auditor & Sons"}),
+        "NewMerchant" => json!({"name": "Kiosk", "tag": "bob@shopapp"}),
+        "NewPaymentRequest" => json!({"payer": "alice@walletapp", "amount": 250, "comment": "Two coffees"}),
+        _ => return None,
+    })
 }
 
 fn parameter(field: &Field, place: &str) -> Value {

@@ -83,6 +83,8 @@ impl Kind {
     pub fn words(self) -> String {
         match self {
             Kind::Text => "text".to_owned(),
+            Kind::Limited(0, most) => format!("text, up to {most} characters"),
+            Kind::Pattern(least, most, _) if least == most => format!("text, {most} characters"),
             Kind::Limited(least, most) | Kind::Pattern(least, most, _) => format!("text, {least} to {most} characters"),
             Kind::Uuid => "UUID".to_owned(),
             Kind::Instant => "instant".to_owned(),

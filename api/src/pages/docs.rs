@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::http::names::Names;
-use crate::openapi::operation::{Auth, Data, Operation, meaning};
+use crate::openapi::operation::{Auth, Data, Operation, example, meaning};
 use crate::openapi::shape::{Field, Kind, Shape};
 use crate::openapi::{self, ABOUT, path_of};
 
@@ -40,7 +40,7 @@ pub fn page(names: &Names, public_url: &str) -> String {
         put!(out, "<a href=\"#shape-{0}\" data-id=\"shape-{0}\"><span>{0}</span></a>", shape.name);
     }
     out.push_str("</section></nav></aside><main>");
-    put!(out, "<h1>Flexledger API</h1><p class=\"lead\">{}</p>", escape(ABOUT));
+    put!(out, "<h1>Flexledger API</h1><p class=\"lead\">{}</p>", prose(ABOUT));
     out.push_str(INTRODUCTION);
     for (group, operations) in &groups {
         put!(out, "<section class=\"group\"><h2>{}</h2>", escape(group));
@@ -191,22 +191,19 @@ fn curl(o: &Operation, path: &str, public_url: &str) -> String {
         }
         Auth::Merchant => line.push_str(" \\\n  -H \"x-client-id: $CLIENT\" -H \"x-api-key: $KEY\""),
     }
-    if let Some(shape) = o.body.and_then(|body| openapi::all_shapes().find(|shape| shape.name == body)) {
+    const JSON: &str = " \\\n  -H 'Content-Type: application/json' \\\n  -d";
+    if let Some(example) = o.body.and_then(example) {
+        put!(line, "{JSON} '{example}'");
+    } else if let Some(shape) = o.body.and_then(|body| openapi::all_shapes().find(|shape| shape.name == body)) {
         let members: Vec<_> = shape.fields.iter().filter(|f| f.always || o.body_optional).map(sample).collect();
-        put!(line, " \\\n  -H 'Content-Type: application/json' \\\n  -d '{{{}}}'", members.join(", "));
+        put!(line, "{JSON} '{{{}}}'", members.join(", "));
     }
     line
 }
 
 fn sample(field: &Field) -> String {
     let value = match (field.name, field.kind) {
-        ("name", _) => "\"WalletApp\"",
-        ("appHandle", _) => "\"walletapp\"",
         ("tag", _) => "\"alice\"",
-        ("senderTag", _) => "\"alice@walletapp\"",
-        ("receiverTag", _) => "\"bob@shopapp\"",
-        ("externalId", _) => "\"user-1\"",
-        ("client_id", _) => "\"…\"",
         (_, Kind::Amount | Kind::Payable) => "1500",
         (_, Kind::Count | Kind::Long | Kind::Range(..)) => "1",
         (_, Kind::Flag) => "true",
@@ -240,6 +237,6 @@ mod tests {
         let page = page(&Names::default(), "http://ledger.example");
         let count: usize = openapi::groups().iter().map(|(_, operations)| operations.len()).sum();
         assert_eq!(page.matches("<pre>curl").count(), count);
-        assert!(page.contains("senderTag&quot;: &quot;alice@walletapp"));
+        assert!(page.contains("senderTag&quot;:&quot;alice@walletapp"));
     }
 }

@@ -256,7 +256,7 @@ pub struct Bench {
     /// How often what is measured and its reference take turns
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=20))]
     pub rounds: u64,
-    /// Two-step payments (engine, views, restart)
+    /// Two-step payments (engine, views, audit, restart)
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
     pub payments: u64,
     /// Keep-alive connections (ceiling, http)
@@ -280,6 +280,8 @@ pub enum Which {
     Engine,
     /// Rebuild of all views
     Views,
+    /// Pages of the past and proofs, anywhere in a long log
+    Audit,
     /// Start on a long log, with and without a snapshot
     Restart,
     /// All of them

@@ -3,6 +3,7 @@
 //! Each bench prints what it measured and the reference of the same run; rounds of the two alternate, so that a machine
 //! that is slower for a while is slower for both. Everything is durable before it is acknowledged.
 
+mod audit;
 mod ceiling;
 mod client;
 mod engine;
@@ -46,6 +47,11 @@ async fn measure(ground: &Ground<'_>, options: &Bench, json: bool) -> Result<(),
             engine::fill_log(ground, options).await?;
             views::rebuild(folder).await?.print(json)
         }
+        Which::Audit => {
+            engine::fill_log(ground, options).await?;
+            views::rebuild(folder).await?.print(json)?;
+            audit::audit(folder).await?.iter().try_for_each(|document| document.print(json))
+        }
         Which::Restart => {
             engine::fill_log(ground, options).await?;
             views::rebuild(folder).await?;
@@ -70,6 +76,7 @@ async fn all(folder: &Path, options: &Bench, json: bool) -> Result<(), Failure> 
     engine.reference.print(json)?;
     engine.measured.print(json)?;
     views::rebuild(&long).await?.print(json)?;
+    audit::audit(&long).await?.iter().try_for_each(|document| document.print(json))?;
     restart::restart(&long).await?.print(json)
 }
 

@@ -61,6 +61,12 @@ impl HeadSigner {
         HeadSigner { name: origin(ledger), key: SigningKey::from_bytes(seed) }
     }
 
+    /// The signer of whatever goes by this name: for checking a note whose name was compared before.
+    #[must_use]
+    pub fn named(name: &str, seed: &[u8; 32]) -> Self {
+        HeadSigner { name: name.to_owned(), key: SigningKey::from_bytes(seed) }
+    }
+
     /// The key that verifies what this signer signs.
     #[must_use]
     pub fn verifier(&self) -> VerifierKey {

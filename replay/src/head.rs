@@ -5,11 +5,11 @@ use std::sync::Arc;
 use flexledger_domain::ids::LedgerId;
 use flexledger_domain::{Entity, Instant, Position};
 use flexledger_eventstore::hash::leaf_hash;
+use flexledger_eventstore::merkle::Compact;
+use flexledger_eventstore::note::{HeadSigner, Note, NoteError};
 use flexledger_eventstore::{EventStore, Hash, StoreError, record};
 use serde::{Deserialize, Serialize};
 
-use crate::merkle::Tree;
-use crate::note::{self, Note, NoteError};
 use crate::scan::Scan;
 
 /// The head of a log (`operations.md` 4).
@@ -36,7 +36,7 @@ pub struct HeadDocument {
 /// [`StoreError`] when the log cannot be read.
 pub async fn head(store: &Arc<dyn EventStore>, seed: Option<&[u8; 32]>) -> Result<HeadDocument, StoreError> {
     let end = store.head().await?;
-    let mut tree = Tree::default();
+    let mut tree = Compact::new();
     let mut recorded_at: Option<Instant> = None;
     let mut scan = Scan::new(store.clone(), Position::START, end.position);
     while let Some(records) = scan.portion().await? {
@@ -47,7 +47,7 @@ pub async fn head(store: &Arc<dyn EventStore>, seed: Option<&[u8; 32]>) -> Resul
         recorded_at = last.map(|event| event.recorded_at).or(recorded_at);
     }
     let ledger = ledger(store.as_ref()).await?;
-    let note = seed.zip(ledger).map(|(seed, ledger)| note::sign(seed, ledger, end.position, tree.root()));
+    let note = seed.zip(ledger).map(|(seed, ledger)| HeadSigner::new(ledger, seed).sign(end.position, tree.root()));
     Ok(HeadDocument {
         position: end.position.number(),
         hash: end.hash.to_string(),

@@ -10,11 +10,10 @@ use std::sync::Arc;
 
 use flexledger_domain::ids::LedgerId;
 use flexledger_domain::{Entity, Position};
-use flexledger_eventstore::note::{Note, VerifierKey};
+use flexledger_eventstore::note::{self, Note, VerifierKey};
 use flexledger_eventstore::{AppendError, Batch, EventStore, Head, Record, StoreError, record};
 
 use crate::head::SavedHead;
-use crate::note;
 use crate::scan::PORTION;
 use crate::verify::{Pass, Report, Row};
 

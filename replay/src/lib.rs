@@ -1,7 +1,8 @@
 //! History that proves itself: reading the whole log and checking it, without the engine.
 //!
 //! * [`scan`] reads records in order, the next portion while the present one is worked on.
-//! * [`merkle`] is the RFC 6962 tree over the leaf hashes; [`note`] the signed head over its root.
+//! * [`head`] is the signed head of the log, and heads that were saved.
+//! * [`as_of`] answers from the views as they were at a [`moment`]; [`explain`], [`diff`] and [`bisect`] ask further.
 //! * [`verify`](mod@verify) checks everything that the log alone can show, with folds of its own: nothing that the
 //!   engine decides with is used to judge what it wrote.
 //! * [`show`] is one event as auditors see it.
@@ -10,13 +11,11 @@ pub mod as_of;
 pub mod bisect;
 pub mod diff;
 pub mod explain;
-pub mod frozen;
 pub mod export;
+pub mod frozen;
 pub mod head;
 pub mod import;
-pub mod merkle;
 pub mod moment;
-pub mod note;
 pub mod postings;
 pub mod reconcile;
 pub mod scan;

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
+use flexledger_eventstore::note::HeadSigner;
 use flexledger_replay::head::{head, ledger};
-use flexledger_replay::note;
 
 use super::open;
 use crate::cli;
@@ -21,7 +21,7 @@ pub async fn run(config: &Config, options: &cli::Head, json: bool) -> Result<Exi
             let problem = "there is no key that signs this log in the data directory";
             return Err(Failure::Store(Failure::hint(problem, "Name the server's data directory with --data.")));
         };
-        let key = note::verifier_key(keys.head_seed(), ledger);
+        let key = HeadSigner::new(ledger, keys.head_seed()).verifier().to_string();
         if json {
             output::document(&serde_json::json!({ "key": key }))?;
         } else {

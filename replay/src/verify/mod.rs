@@ -23,12 +23,12 @@ use std::sync::Arc;
 
 use flexledger_domain::{Position, Recorded};
 use flexledger_eventstore::hash::leaf_hash;
+use flexledger_eventstore::merkle::Compact;
+use flexledger_eventstore::note::{self, HeadSigner};
 use flexledger_eventstore::{EventStore, Hash, Head, Record, StoreError, record};
 use serde::Serialize;
 
 use crate::head::{SavedHead, ledger};
-use crate::merkle::Tree;
-use crate::note;
 use crate::scan::Scan;
 use chain::{Chain, Link};
 use content::Content;
@@ -166,7 +166,7 @@ fn read(records: &[Record]) -> Vec<Row> {
 /// One pass over the log.
 pub(crate) struct Pass {
     chain: Chain,
-    tree: Tree,
+    tree: Compact,
     content: Content,
     findings: Findings,
     /// What the log says at the position of a saved head.
@@ -177,7 +177,7 @@ pub(crate) struct Pass {
 impl Pass {
     pub(crate) fn new(saved: Option<&SavedHead>) -> Self {
         let wanted = saved.map(|saved| saved.position);
-        let tree = Tree::default();
+        let tree = Compact::new();
         let there = (wanted == Some(Position::START)).then(|| (Hash::default(), tree.root()));
         Pass {
             chain: Chain::default(),
@@ -238,7 +238,7 @@ impl Pass {
         if let Some(note) = &saved.note {
             if ours != Some(note.origin.as_str()) {
                 self.findings.add(at, "head", "the saved head names another ledger");
-            } else if seed.is_some_and(|seed| !note.signed_by(seed)) {
+            } else if seed.is_some_and(|seed| note.verify(&HeadSigner::named(&note.origin, seed).verifier()).is_err()) {
                 self.findings.add(at, "head", "the signature of the saved head is not that of this ledger's key");
             }
         }

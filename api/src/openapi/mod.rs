@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document. Tests hold it against the routes that are served, against the published contract, and
 //! against real answers.
 
+mod deliveries;
 mod idaas;
 pub(crate) mod operation;
 mod service;
@@ -29,7 +30,7 @@ pub fn groups() -> Vec<(&'static str, Vec<Operation>)> {
 
 /// All shapes.
 pub fn all_shapes() -> impl Iterator<Item = &'static Shape> {
-    shapes::REQUESTS.iter().chain(shapes::ANSWERS).chain(service::SHAPES)
+    shapes::REQUESTS.iter().chain(shapes::ANSWERS).chain(deliveries::SHAPES).chain(service::SHAPES)
 }
 
 /// The document, for the names that this server uses.
@@ -53,6 +54,7 @@ pub fn document(names: &Names, public_url: &str) -> Value {
         "servers": [{"url": public_url}],
         "tags": tags,
         "paths": paths,
+        "webhooks": deliveries::webhooks(names),
         "components": {"schemas": schemas, "securitySchemes": schemes()},
     })
 }

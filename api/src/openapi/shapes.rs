@@ -452,7 +452,8 @@ pub const ANSWERS: &[Shape] = &[
     ),
 ];
 
-const TOLD: &[&str] =
+/// What a webhook tells of.
+pub const TOLD: &[&str] =
     &["TRANSACTION_INITIATED", "TRANSACTION_COMPLETED", "TRANSACTION_REJECTED", "TRANSACTION_EXPIRED"];
 
 const WEBHOOK: &[Field] = &[

@@ -147,6 +147,15 @@ fn the_document_is_whole() {
     }
 }
 
+#[test]
+fn names_of_the_later_product_are_those_of_the_document() {
+    let names = Names { code_prefix: "SWITCH".into(), header_stem: "Switch".into(), key_path: "switch".into() };
+    let document = document(&names, "https://ledger.example");
+    assert!(document["paths"]["/api/v1/keys/switch"].is_object() && document["paths"]["/api/v1/keys/idaas"].is_null());
+    let headers = document["webhooks"]["transaction"]["post"]["parameters"].as_array().unwrap();
+    assert!(headers.iter().any(|header| header["name"] == "X-Switch-Signature"));
+}
+
 /// What is documented is served.
 #[tokio::test]
 async fn every_documented_call_is_routed() {

@@ -17,7 +17,8 @@ function filter() {
     if (hit) found += 1;
   }
   for (const section of sections) {
-    section.hidden = !section.querySelector("a:not([hidden]), .call:not([hidden])");
+    const item = section.classList.contains("group") ? ".call" : "a";
+    section.hidden = !section.querySelector(`${item}:not([hidden])`);
   }
   none.hidden = found > 0;
 }

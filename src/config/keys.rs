@@ -36,6 +36,7 @@ const KEYS: &[(&str, Take)] = &[
     ("flexiqash.webhook_timeout", |c, v| v.duration().map(|to| c.flexiqash.timeout = to)),
     ("flexiqash.webhook_retry_base", |c, v| v.duration().map(|to| c.flexiqash.retry_base = to)),
     ("engine.queue", |c, v| v.count(1, 1 << 22).map(|to| c.queue = usize::try_from(to).unwrap_or(1 << 22))),
+    ("reconcile.every", |c, v| every(v).map(|to| c.reconcile_every = to)),
     ("engine.snapshot_every", |c, v| v.count(1, 1 << 40).map(|to| c.snapshot_every = to)),
     ("names.code_prefix", |c, v| word(v).map(|to| c.names.code_prefix = to)),
     ("names.header_stem", |c, v| word(v).map(|to| c.names.header_stem = to)),
@@ -131,6 +132,18 @@ fn applications(value: &Value) -> Result<std::collections::HashSet<flexledger_do
 
 fn settlement(value: &Value) -> Result<Option<flexledger_commands::reactors::SettlementTime>, ValueError> {
     if value.text()? == "off" { Ok(None) } else { value.parsed().map(Some) }
+}
+
+/// Views are read as a whole each time, so not oftener than once a second.
+fn every(value: &Value) -> Result<Option<std::time::Duration>, ValueError> {
+    if value.text()? == "off" {
+        return Ok(None);
+    }
+    let every = value.duration()?;
+    if every < std::time::Duration::from_secs(1) {
+        return Err(ValueError::expected("off, or 1s or more"));
+    }
+    Ok(Some(every))
 }
 
 fn is_async(value: &Value) -> Result<bool, ValueError> {

@@ -71,6 +71,8 @@ pub struct Config {
     pub flexiqash: Webhooks,
     /// `engine.queue`
     pub queue: usize,
+    /// `reconcile.every`; `None` when it is off.
+    pub reconcile_every: Option<Duration>,
     /// `engine.snapshot_every`
     pub snapshot_every: u64,
     /// `names.*`
@@ -144,6 +146,7 @@ impl Default for Config {
             fleexpay: Fleexpay { quote_ttl: seconds(30), conversion_async: false },
             flexiqash: Webhooks { timeout: seconds(3), retry_base: seconds(10) },
             queue: 65_536,
+            reconcile_every: None,
             snapshot_every: 100_000,
             names: Names {
                 code_prefix: "IDAAS".to_owned(),

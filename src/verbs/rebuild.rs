@@ -1,8 +1,11 @@
 //! `reconcile` and `rebuild`: the views compared with the log, and made again from it.
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use flexledger_commands::clock::{Clock, SystemClock};
+use flexledger_eventstore::EventStore;
 use flexledger_replay::reconcile::{DIFFERENCES_MAX, Reconcile, ReconcileError, Report, rebuild, reconcile};
 
 use super::{open, shutdown};
@@ -50,6 +53,30 @@ pub async fn run(config: &Config, options: &cli::Rebuild, json: bool) -> Result<
         );
     }
     Ok(if switched { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Compares the views with the log again and again, beside the server that keeps them.
+pub async fn scheduled(config: Config, store: Arc<dyn EventStore>, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        let mut quiet = |_, _| {};
+        let job = Reconcile {
+            store: store.clone(),
+            views_url: config.views_place().url(),
+            folder: config.data.clone(),
+            views: Vec::new(),
+            now: SystemClock.now(),
+            progress: &mut quiet,
+        };
+        match reconcile(job).await {
+            Ok(report) if report.ok => tracing::info!(position = report.position, "reconcile.equal"),
+            Ok(report) => {
+                let views: Vec<_> = report.views.iter().filter(|view| !view.ok).map(|view| view.name).collect();
+                tracing::error!(position = report.position, ?views, "reconcile.different: run `flexledger reconcile`");
+            }
+            Err(error) => tracing::error!(%error, "reconcile.failed"),
+        }
+    }
 }
 
 async fn job<'a>(

@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::rebuild::scheduled;
 use super::{open, past, token};
 use crate::config::Config;
 use crate::failure::Failure;
@@ -86,6 +87,8 @@ impl Server {
         app.warm_up().await.map_err(|error| views_failed(config, &error))?;
         let mut clocks = if options.without_clocks { Vec::new() } else { start_clocks(config, app.engine()) };
         clocks.push(start_deliveries(config, &app)?);
+        clocks
+            .extend(config.reconcile_every.map(|every| tokio::spawn(scheduled(config.clone(), store.clone(), every))));
         clocks.push(tokio::spawn(audit::follow(app.clone())));
         let Front { address, stop, serving, .. } = front;
         Ok(Server { address, app, store, clocks, stop: Some(stop), serving, _scratch: None })

@@ -47,7 +47,8 @@ fn damaged_views_are_found_and_rebuilt_beside_a_server() {
     damage(data, "DELETE FROM entries WHERE number IN (SELECT number FROM entries LIMIT 2)");
     let (code, report) = document(&run(data, &["reconcile", "--json"]));
     assert_eq!((code, &report["ok"]), (1, &Value::Bool(false)));
-    let view = |name: &str| report["views"].as_array().unwrap().iter().find(|view| view["name"] == name).cloned().unwrap();
+    let view =
+        |name: &str| report["views"].as_array().unwrap().iter().find(|view| view["name"] == name).cloned().unwrap();
     assert_eq!(view("statement")["differences"].as_array().unwrap().len(), 2);
     assert!(view("statement")["differences"][0]["live"].is_null());
     assert!(view("wallets")["differences"][0]["first_position"].is_u64());
@@ -121,4 +122,16 @@ fn an_export_is_imported_with_every_hash() {
     std::fs::write(file, text).unwrap();
     assert_eq!(run(nowhere.path(), &["import", file]).status.code(), Some(0), "the store had stayed empty");
     assert_eq!(command().args(["export", "--format", "nothing"]).output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn a_server_reconciles_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_with(folder.path(), command(), &[("FLEXLEDGER_RECONCILE__EVERY", "1s")]);
+    pay(&server);
+    let position = server.position();
+    server.wait_until("the position is confirmed", |server| {
+        server.status()["reconciled"]["position"].as_u64().is_some_and(|confirmed| confirmed >= position)
+    });
+    assert!(server.terminate().0.success());
 }

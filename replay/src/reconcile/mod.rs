@@ -243,7 +243,7 @@ impl Reconcile<'_> {
 
     /// Where each live view stands; the end of the log for one that does not stand on an event of this log.
     async fn targets(
-        &self,
+        &mut self,
         frozen: &mut Frozen,
         names: &[&'static str],
     ) -> Result<Vec<(&'static str, Position)>, ReconcileError> {
@@ -325,7 +325,7 @@ impl Reconcile<'_> {
         Ok(switch.commit().await?)
     }
 
-    async fn note(&self, position: u64) {
+    async fn note(&mut self, position: u64) {
         let noted = set_reconciled(&self.views_url, Position::new(position), self.now).await;
         if let Err(error) = noted {
             tracing::warn!(name: "reconcile.not_noted", %error, "the reconciled position could not be noted");

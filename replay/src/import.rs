@@ -91,10 +91,8 @@ pub fn check(
         let ours = ledger.map(note::origin);
         pass.check_saved(saved, ours.as_deref(), None);
     }
-    if let Some((note, key)) = signed {
-        if note.verify(key).is_err() {
-            pass.note(Some(note.position), "head", "the signature of the head is not that of the key");
-        }
+    if let Some((note, _)) = signed.filter(|(note, key)| note.verify(key).is_err()) {
+        pass.note(Some(note.position), "head", "the signature of the head is not that of the key");
     }
     let head = pass.head();
     Ok(Checked { report: pass.finish(saved.is_some()), ledger, head })

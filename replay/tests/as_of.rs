@@ -315,7 +315,7 @@ async fn check(views: &Views, world: &World, at: Position, dice: &mut Dice) {
             }
         }
     }
-    for (reference, _) in &last.payments {
+    for reference in last.payments.keys() {
         let found = ask(views, at, "transactions", Some(reference), &[]).await;
         match naive.payments.get(reference) {
             Some(expected) => {

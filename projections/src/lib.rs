@@ -34,7 +34,7 @@ pub use error::ViewError;
 pub use page::{LARGEST_PAGE, Page, Paged, Sort};
 pub use query::as_of::{AccountAsOf, EntryAsOf, PaymentAsOf, TagAsOf, TagChoice};
 pub use rows::{
-    Ambiguous, ApplicationRow, AttemptRow, ClaimRow, EntryRow, FederationRow, LinkRow, MerchantRow, RequestRow,
-    SettlementEntryRow, SettlementRow, SettlementStatus, SubjectRow, TagRow, ViewStatus, WalletRow, WebhookRow, Which,
+    Ambiguous, ApplicationRow, AttemptRow, ClaimRow, EntryRow, FederationRow, LinkRow, RequestRow, SettlementEntryRow,
+    SettlementRow, SettlementStatus, SubjectRow, TagRow, ViewStatus, WalletRow, WebhookRow, Which,
 };
 pub use service::Views;

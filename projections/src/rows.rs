@@ -7,8 +7,8 @@ use flexledger_domain::consent::Claim;
 use flexledger_domain::federation::LinkStatus;
 use flexledger_domain::identity::PublicKey;
 use flexledger_domain::ids::{
-    ApplicationId, ClientId, EntryId, FederationId, LinkId, MerchantId, SettlementEntryId, SettlementId, SubjectId,
-    TagId, TransactionId, WalletId,
+    ApplicationId, ClientId, EntryId, FederationId, LinkId, SettlementEntryId, SettlementId, SubjectId, TagId,
+    TransactionId, WalletId,
 };
 use flexledger_domain::merchants::Request;
 use flexledger_domain::money::{Amount, Currency};
@@ -277,21 +277,6 @@ pub struct LinkRow {
     /// The name of the application that proved it.
     pub verified_by: Option<Arc<str>>,
     /// When it was begun.
-    pub created_at: Instant,
-}
-
-/// A merchant (`idaas.md` 19).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MerchantRow {
-    /// Its id.
-    pub id: MerchantId,
-    /// Its name.
-    pub name: Arc<str>,
-    /// The tag that its requests are paid to.
-    pub tag: TagId,
-    /// The name of its location.
-    pub location: Arc<str>,
-    /// When it was made known.
     pub created_at: Instant,
 }
 

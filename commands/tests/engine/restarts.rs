@@ -4,8 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flexledger_commands::transfer;
-use flexledger_domain::Span;
+use flexledger_domain::identity::TagQuery;
+use flexledger_domain::ids::MerchantId;
+use flexledger_domain::merchants::RegisterMerchant;
 use flexledger_domain::payments::Accept;
+use flexledger_domain::{Span, TokenHash};
 use flexledger_eventstore::EventStore;
 use flexledger_eventstore::memory::MemoryStore;
 use flexledger_eventstore::sqlite::{Mode, SqliteStore};
@@ -93,4 +96,25 @@ async fn snapshots_are_only_a_cache() {
     let other: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
     let foreign = World::new(other, Some(&snapshots)).await;
     assert_eq!(foreign.folded().await, foreign.engine.inspect(Clone::clone).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn merchants_are_known_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
+    let world = World::new(store.clone(), Some(folder.path())).await;
+    let id = MerchantId::from_uuid(uuid::Uuid::from_u128(77));
+    let (key, tag) = (TokenHash::new([7; 32]), TagQuery::parse("bob").unwrap());
+    let (name, location) = ("Corner Shop".into(), "loc".into());
+    let command = RegisterMerchant { id, name, tag, key, location, idempotency: None };
+    world.engine.submit(command).await.unwrap();
+    let now = world.engine.status().recorded_at;
+    world.engine.stop().await;
+    // Once from the snapshot, once from the log alone.
+    for snapshots in [Some(folder.path()), None] {
+        let (engine, _) = start_at(store.clone(), snapshots, now).await;
+        let merchant = engine.directory().merchant(id).unwrap();
+        assert_eq!((&*merchant.name, merchant.key, &*merchant.location), ("Corner Shop", key, "loc"));
+        engine.stop().await;
+    }
 }

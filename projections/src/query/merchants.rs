@@ -7,40 +7,11 @@ use flexledger_domain::money::{Amount, Currency, Money};
 use super::cells::Cells;
 use crate::database::Row;
 use crate::value::{Value, count};
-use crate::{MerchantRow, Paged, RequestRow, ViewError, Views};
+use crate::{Paged, RequestRow, ViewError, Views};
 
 const TABLE: &str = "payment_requests";
 
 impl Views {
-    /// A merchant.
-    ///
-    /// # Errors
-    /// [`ViewError`] when the view stopped or the database fails.
-    pub async fn merchant(&self, id: MerchantId) -> Result<Option<MerchantRow>, ViewError> {
-        self.usable(&["merchants"])?;
-        let sql = "SELECT id, name, tag, location, created_at FROM merchants WHERE id = ?";
-        let row = self.database.row(sql, &[id.uuid().into()]).await?;
-        let read = |row: Row| {
-            let mut cells = Cells::of("merchants", &row);
-            Ok(MerchantRow {
-                id: MerchantId::from_uuid(cells.uuid()?),
-                name: cells.text()?,
-                tag: TagId::from_uuid(cells.uuid()?),
-                location: cells.text()?,
-                created_at: cells.instant()?,
-            })
-        };
-        row.map(read).transpose()
-    }
-
-    /// A payment request by its number.
-    ///
-    /// # Errors
-    /// [`ViewError`] when a view stopped or the database fails.
-    pub async fn payment_request(&self, number: RequestNumber) -> Result<Option<RequestRow>, ViewError> {
-        Ok(self.requests_where("r.number = ?", &[count(number.number())]).await?.pop())
-    }
-
     /// The payment request that a merchant made under a reference.
     ///
     /// # Errors

@@ -117,9 +117,7 @@ async fn an_empty_log_holds() {
 
 /// The place of the first settlement record that holds entries.
 fn settled(history: &[Recorded]) -> Option<u64> {
-    let holds = |recorded: &&Recorded| {
-        matches!(&recorded.event, Event::Settlement(SettlementEvent::Completed(_, body)) if body.cut.is_some())
-    };
+    let holds = |recorded: &&Recorded| matches!(&recorded.event, Event::Settlement(SettlementEvent::Completed(_, body)) if body.cut.is_some());
     history.iter().find(holds).map(|recorded| recorded.position.number())
 }
 

@@ -14,8 +14,8 @@ use crate::consent::ConsentEvent;
 use crate::federation::FederationEvent;
 use crate::identity::IdentityEvent;
 use crate::ids::{
-    ApplicationId, AuditorId, ClaimId, CommandId, EventId, FederationId, IdError, LedgerId, MerchantId, Position, Reference, SettlementId, SubjectId,
-    TagId, WalletId, WebhookId,
+    ApplicationId, AuditorId, ClaimId, CommandId, EventId, FederationId, IdError, LedgerId, MerchantId, Position,
+    Reference, SettlementId, SubjectId, TagId, WalletId, WebhookId,
 };
 use crate::merchants::{MerchantEvent, RequestNumber};
 use crate::payments::PaymentEvent;

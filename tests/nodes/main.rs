@@ -9,6 +9,7 @@
 mod client;
 mod cluster;
 mod load;
+mod moving;
 mod proxy;
 #[allow(dead_code, reason = "a part of it is used here")]
 #[path = "../e2e/server.rs"]

@@ -238,6 +238,9 @@ impl EventStore for PostgresStore {
     }
 
     async fn close(&self) {
+        if let Err(error) = self.resign().await {
+            tracing::debug!(name: "eventstore.postgres.not_resigned", %error, "the next leader waits until the lease is over");
+        }
         PostgresStore::close(self).await;
     }
 

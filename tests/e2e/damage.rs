@@ -129,6 +129,8 @@ fn a_saved_head_shows_a_cut_tail_and_a_rewritten_suffix() {
     }
     let forged = std::fs::read_to_string(&note).unwrap().replacen("flexledger/", "flexledger/x", 1);
     std::fs::write(&note, forged).unwrap();
+    assert_eq!(run(data, &["verify", "--head", saved[0]]).status.code(), Some(1), "a head of no ledger's key");
+    std::fs::write(&note, "not a head\n").unwrap();
     assert_eq!(run(data, &["verify", "--head", saved[0]]).status.code(), Some(2), "no head");
     assert_eq!(run(data, &["verify", "--head", "no-such-file"]).status.code(), Some(2));
 }

@@ -1,5 +1,7 @@
 //! The command line.
 
+#![allow(rustdoc::invalid_html_tags, reason = "these comments are the help texts, which are not HTML")]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -80,7 +80,7 @@ pub enum StoreError {
 
 /// An append-only log of events without gaps.
 ///
-/// Every adapter is held to the suite in [`crate::contract`].
+/// Every adapter is held to the suite in `contract` (feature `contract`).
 #[async_trait]
 pub trait EventStore: Send + Sync + 'static {
     /// Where the log ends.

@@ -1,7 +1,7 @@
 //! Counts of requests and of deliveries, for `/metrics`.
 //!
 //! Budget per request: one hash of the route, one look into a fixed table, four relaxed additions; no lock, no
-//! allocation. The table holds [`PLACES`] pairs of method and route, more than the router has; what finds no place is
+//! allocation. The table holds `PLACES` pairs of method and route, more than the router has; what finds no place is
 //! counted under an empty route.
 
 use std::fmt::Write as _;

@@ -1,6 +1,6 @@
 //! Both directions against an independent JOSE implementation.
 //!
-//! Needs a Python with the package `jwcrypto`: `FLEXLEDGER_JOSE_PYTHON`, else `python3`. Without it the test says
+//! Needs a Python with the package `jwcrypto`: `JOSE_PYTHON`, else `python3`. Without it the test says
 //! loudly that it was skipped; where the variable `CI` is set it fails instead.
 
 use std::io::Write;
@@ -13,7 +13,7 @@ use super::*;
 const PEER: &str = include_str!("peer.py");
 
 pub(crate) fn python() -> Option<String> {
-    let python = std::env::var("FLEXLEDGER_JOSE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let python = std::env::var("JOSE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let probe = Command::new(&python).args(["-c", "import jwcrypto"]).stderr(Stdio::null()).status();
     if probe.is_ok_and(|status| status.success()) {
         return Some(python);

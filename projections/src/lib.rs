@@ -1,6 +1,6 @@
 //! Views: what clients read, as rows in SQL.
 //!
-//! A [view](view::View) is a pure fold of events into row changes. The [runner](runner) folds many events, keeps only
+//! A [view](view::View) is a pure fold of events into row changes. The runner folds many events, keeps only
 //! the last change of each row, and writes all tables with bulk statements, the checkpoints in the same transaction:
 //! the cost follows the rows touched, not the events read. The same fold serves live, in a rebuild and bounded at a
 //! position, so there is one truth for each view.

@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
         there
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
+    fn require(&mut self, byte: u8) -> Result<(), JsonError> {
         if self.take(byte) { Ok(()) } else { Err(JsonError::Malformed) }
     }
 
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
             if self.take(b']') {
                 return Ok(Json::Array(items));
             }
-            self.expect(b',')?;
+            self.require(b',')?;
         }
     }
 
@@ -169,20 +169,20 @@ impl<'a> Reader<'a> {
             self.space();
             let name = self.string()?;
             self.space();
-            self.expect(b':')?;
+            self.require(b':')?;
             let value = self.value(depth)?;
             members.push((name, value));
             self.space();
             if self.take(b'}') {
                 break;
             }
-            self.expect(b',')?;
+            self.require(b',')?;
         }
         if names_differ(&members) { Ok(Json::Object(members)) } else { Err(JsonError::Duplicate) }
     }
 
     fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
-        self.expect(b'"')?;
+        self.require(b'"')?;
         let from = self.at;
         loop {
             match self.peek() {
@@ -210,7 +210,7 @@ impl<'a> Reader<'a> {
             if self.take(b'"') {
                 return Ok(out);
             }
-            self.expect(b'\\')?;
+            self.require(b'\\')?;
             out.push(self.escape()?);
         }
     }

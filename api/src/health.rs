@@ -21,9 +21,9 @@ pub(crate) fn routes() -> Router<App> {
     Router::new().route("/health", get(health)).route("/ready", get(ready))
 }
 
-/// The routes that live under `/api`.
+/// The routes of the payment API that show the state of the server.
 pub(crate) fn actuator() -> Router<App> {
-    Router::new().route("/actuator/health", get(actuator_health)).route("/actuator/info", get(info))
+    Router::new().route("/api/actuator/health", get(actuator_health)).route("/api/actuator/info", get(info))
 }
 
 /// The answer of `/health`: 200 as soon as the process serves.

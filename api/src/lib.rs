@@ -25,14 +25,12 @@ mod tests;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::Method;
-use axum::middleware::from_fn_with_state;
 
 pub use app::{App, Settings, VIEW_PATIENCE};
 pub use serve::{Entrance, Limits, Peer, serve};
 
 use http::edge::EdgeLayer;
 use http::error::{ApiError, Code};
-use http::throttle;
 
 /// All routes of the server.
 pub fn router(app: App) -> Router {
@@ -41,13 +39,13 @@ pub fn router(app: App) -> Router {
         .merge(measure::routes())
         .merge(pages::routes(&app))
         .merge(idaas::keys::well_known())
-        .nest("/api", idaas::routes().merge(health::actuator()))
+        .merge(idaas::routes())
+        .merge(health::actuator())
         .nest("/v2", merchant::routes())
         .nest("/operator/v1", operator::routes())
         .nest("/audit/v1", audit::routes(&app))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(app.clone(), throttle::guard))
         .layer(EdgeLayer(app.clone()))
         .with_state(app)
 }

@@ -10,6 +10,7 @@ pub mod hash;
 #[cfg(feature = "kurrentdb")]
 pub mod kurrent;
 pub mod lease;
+pub mod leaves;
 pub mod memory;
 pub mod merkle;
 pub mod note;
@@ -27,6 +28,7 @@ pub mod verify;
 
 pub use hash::Hash;
 pub use lease::{Candidate, Lease};
+pub use leaves::Leaves;
 pub use memory::MemoryStore;
 pub use place::{Place, PlaceError, open, open_alone};
 pub use port::{AppendError, Batch, EventStore, Head, Record, StoreError, SubjectKey};

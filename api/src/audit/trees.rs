@@ -1,4 +1,5 @@
 //! The Merkle tree over the log, kept at hand: the roots of its complete tiles, so that a proof reads three tiles at most.
+//! Leaves come from the writer of this node where it has them, else they are hashed again from the store.
 
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ impl Trees {
             }
             drop(tree);
             let mut tree = self.0.write().await;
+            tree.take(app.engine().leaves(), size);
             tree.follow(app.engine().store().as_ref(), size, PORTION).await?;
         }
     }

@@ -1,5 +1,6 @@
-//! The outermost layer of the router: request ids, the door that is closed until the server is ready, the rendering
-//! of errors, and one log line per request.
+//! The one layer of the router: request ids, the door that is closed until the server is ready, the way to the leader,
+//! limits, the rendering of errors, and one log line per request. One layer, for each costs every request an allocation
+//! and a copy.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -17,6 +18,7 @@ use tower::{Layer, Service};
 
 use super::envelope;
 use super::error::{ApiError, Code};
+use super::throttle;
 use crate::app::App;
 use crate::audit::{LEDGER_HEAD, LEDGER_POSITION};
 use crate::forward;
@@ -141,7 +143,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         let app = self.app.clone();
         let line = Line {
             id: RequestId::next(),
@@ -150,28 +152,42 @@ where
             surface: Surface::of(request.uri().path()),
             began: Instant::now(),
         };
-        if line.surface != Surface::Open && !app.is_open() {
+        let limited = line.surface != Surface::Open;
+        if limited && !app.is_open() {
             return Box::pin(async move { Ok(finish(&app, line, ApiError::new(Code::Unavailable).into_response())) });
         }
-        if line.surface != Surface::Open && !app.engine().is_newest() {
+        if limited && !app.engine().is_newest() {
             // A clone need not be ready; the one that was polled is.
             let mut inner = self.inner.clone();
             std::mem::swap(&mut self.inner, &mut inner);
             return Box::pin(async move {
                 let response = match forward::way(&app, request).await {
-                    Ok(forward::Way::Here(request)) => inner.call(request).await?.into_response(),
+                    Ok(forward::Way::Here(mut request)) => match throttle::admit(&app, &mut request) {
+                        Ok(left) => counted(inner.call(request).await?.into_response(), left),
+                        Err(error) => error.into_response(),
+                    },
                     Ok(forward::Way::Answered(response)) => response,
                     Err(error) => error.into_response(),
                 };
                 Ok(finish(&app, line, response))
             });
         }
-        let answer = self.inner.call(request);
-        Box::pin(async move {
-            let response = answer.await?.into_response();
-            Ok(finish(&app, line, response))
-        })
+        match throttle::admit(&app, &mut request) {
+            Ok(left) => {
+                let answer = self.inner.call(request);
+                Box::pin(async move { Ok(finish(&app, line, counted(answer.await?.into_response(), left))) })
+            }
+            Err(error) => Box::pin(async move { Ok(finish(&app, line, error.into_response())) }),
+        }
     }
+}
+
+/// Tells the caller how many calls are left, where they are counted.
+fn counted(mut response: Response, left: Option<u32>) -> Response {
+    if let Some(left) = left {
+        response.headers_mut().insert(envelope::REMAINING, HeaderValue::from(left));
+    }
+    response
 }
 
 fn finish(app: &App, line: Line, mut response: Response) -> Response {

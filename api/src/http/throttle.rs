@@ -17,10 +17,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::extract::{MatchedPath, Request};
+use axum::http::Method;
 use flexledger_commands::clock::Clock;
 use flexledger_domain::ids::ApplicationId;
 use governor::clock::Clock as _;
@@ -30,7 +28,6 @@ use governor::{Quota, RateLimiter};
 
 use super::auth::{Verified, bearer};
 use super::client;
-use super::envelope::REMAINING;
 use super::error::ApiError;
 use crate::app::App;
 use crate::serve::Peer;
@@ -183,10 +180,13 @@ impl Scope {
     }
 }
 
-/// Lets a call through, or answers 429. Each limited answer tells how many calls are left.
-pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let (Some(throttle), Some(scope)) = (app.throttle(), Scope::of(&request)) else {
-        return next.run(request).await;
+/// Lets a call through, or refuses it with 429. Tells how many calls are left, where they are counted.
+///
+/// # Errors
+/// 429 with the time until there is room again.
+pub fn admit(app: &App, request: &mut Request) -> Result<Option<u32>, ApiError> {
+    let (Some(throttle), Some(scope)) = (app.throttle(), Scope::of(request)) else {
+        return Ok(None);
     };
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
     let address = client::address(peer, request.headers(), &app.settings().trusted_proxies);
@@ -197,14 +197,7 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
     if let Some(application) = application {
         request.extensions_mut().insert(Verified(application));
     }
-    match throttle.take(scope, address, application) {
-        Ok(left) => {
-            let mut response = next.run(request).await;
-            response.headers_mut().insert(REMAINING, HeaderValue::from(left));
-            response
-        }
-        Err(error) => error.into_response(),
-    }
+    throttle.take(scope, address, application).map(Some)
 }
 
 #[cfg(test)]

@@ -26,9 +26,9 @@ const USUAL: &str = "createdAt";
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route("/v1/admin/entities", get(entities))
-        .route("/v1/admin/entities/{entity}", get(list))
-        .route("/v1/admin/entities/{entity}/{id}", get(read).patch(change).delete(remove))
+        .route("/api/v1/admin/entities", get(entities))
+        .route("/api/v1/admin/entities/{entity}", get(list))
+        .route("/api/v1/admin/entities/{entity}/{id}", get(read).patch(change).delete(remove))
 }
 
 /// The caller, who has `ROLE_ADMIN`.

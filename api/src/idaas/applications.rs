@@ -28,9 +28,9 @@ const REGISTERED: &str = "Application registered successfully. Store the clientS
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route("/v1/applications", get(list).post(register))
-        .route("/v1/applications/{id}", get(read))
-        .route("/v1/applications/{id}/deactivate", patch(deactivate))
+        .route("/api/v1/applications", get(list).post(register))
+        .route("/api/v1/applications/{id}", get(read))
+        .route("/api/v1/applications/{id}/deactivate", patch(deactivate))
 }
 
 /// What a registration asks for.

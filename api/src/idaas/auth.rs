@@ -22,7 +22,7 @@ use crate::http::query::{self, Query};
 const LONGEST: usize = 1000;
 
 pub(super) fn routes() -> Router<App> {
-    Router::new().route("/v1/auth/token", post(exchange))
+    Router::new().route("/api/v1/auth/token", post(exchange))
 }
 
 /// A client id with its secret. The secret is never printed.

@@ -22,8 +22,8 @@ use crate::http::secret;
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route("/v1/tags/{tag}/claims", get(list).post(request))
-        .route("/v1/claims/{claim_id}/revoke", post(revoke))
+        .route("/api/v1/tags/{tag}/claims", get(list).post(request))
+        .route("/api/v1/claims/{claim_id}/revoke", post(revoke))
 }
 
 /// The one tag that a path means.

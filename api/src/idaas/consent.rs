@@ -20,9 +20,9 @@ use crate::jose::{self, Attestation};
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route("/v1/consent/{consent_token}", get(read))
-        .route("/v1/consent/{consent_token}/approve", post(approve))
-        .route("/v1/consent/{consent_token}/deny", post(deny))
+        .route("/api/v1/consent/{consent_token}", get(read))
+        .route("/api/v1/consent/{consent_token}/approve", post(approve))
+        .route("/api/v1/consent/{consent_token}/deny", post(deny))
 }
 
 async fn find(app: &App, token: &TokenHash) -> Result<ClaimRow, ApiError> {

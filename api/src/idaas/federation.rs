@@ -29,9 +29,9 @@ const LONGEST_METHOD: usize = 100;
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route("/v1/tags/{tag}/federation", get(read).post(initiate))
-        .route("/v1/federation/verify/{challenge_token}", post(verify))
-        .route("/v1/federation/links/{link_id}", delete(revoke))
+        .route("/api/v1/tags/{tag}/federation", get(read).post(initiate))
+        .route("/api/v1/federation/verify/{challenge_token}", post(verify))
+        .route("/api/v1/federation/links/{link_id}", delete(revoke))
 }
 
 /// The name that a member goes by: its own, or the older alias when only that is given (`idaas.md` 17, C-20).

@@ -28,9 +28,9 @@ const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route("/v1/keys/{name}", get(platform))
-        .route("/v1/applications/keys/rotate", post(rotate))
-        .route("/v1/applications/webhook-secret/rotate", post(rotate_secret))
+        .route("/api/v1/keys/{name}", get(platform))
+        .route("/api/v1/applications/keys/rotate", post(rotate))
+        .route("/api/v1/applications/webhook-secret/rotate", post(rotate_secret))
 }
 
 /// The routes outside `/api`.

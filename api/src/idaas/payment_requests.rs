@@ -24,8 +24,8 @@ use crate::http::write::Writer;
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route("/v1/payment-requests/{reference}/accept", post(accept))
-        .route("/v1/payment-requests/{reference}/decline", post(decline))
+        .route("/api/v1/payment-requests/{reference}/accept", post(accept))
+        .route("/api/v1/payment-requests/{reference}/decline", post(decline))
 }
 
 fn fresh<T>(done: Done<T>) -> Result<(T, Instant), ApiError> {

@@ -21,10 +21,10 @@ use crate::http::query::Query;
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route("/v1/settlement", get(list))
-        .route("/v1/settlement/run", post(run))
-        .route("/v1/settlement/{id}", get(read))
-        .route("/v1/settlement/date/{date}", get(by_date))
+        .route("/api/v1/settlement", get(list))
+        .route("/api/v1/settlement/run", post(run))
+        .route("/api/v1/settlement/{id}", get(read))
+        .route("/api/v1/settlement/date/{date}", get(by_date))
 }
 
 /// `GET /v1/settlement`: a page of records without entries, newest date first.

@@ -23,10 +23,10 @@ use crate::http::path::Segment;
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route("/v1/subjects", get(list).post(create))
-        .route("/v1/subjects/{id}", get(read).patch(change))
-        .route("/v1/subjects/external/{external_id}", get(by_external))
-        .route("/v1/subjects/{id}/tags", get(tags))
+        .route("/api/v1/subjects", get(list).post(create))
+        .route("/api/v1/subjects/{id}", get(read).patch(change))
+        .route("/api/v1/subjects/external/{external_id}", get(by_external))
+        .route("/api/v1/subjects/{id}/tags", get(tags))
 }
 
 /// Display name, e-mail, picture and metadata with their limits.

@@ -30,12 +30,12 @@ const MOST_OPENED: usize = 100_000;
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route("/v1/tags", get(list).post(create))
-        .route("/v1/tags/search", get(search))
-        .route("/v1/tags/{tag}", get(resolve))
-        .route("/v1/tags/{tag}/disable", patch(disable))
-        .route("/v1/tags/{tag}/enable", patch(enable))
-        .route("/v1/tags/{tag}/transfer", post(transfer))
+        .route("/api/v1/tags", get(list).post(create))
+        .route("/api/v1/tags/search", get(search))
+        .route("/api/v1/tags/{tag}", get(resolve))
+        .route("/api/v1/tags/{tag}/disable", patch(disable))
+        .route("/api/v1/tags/{tag}/enable", patch(enable))
+        .route("/api/v1/tags/{tag}/transfer", post(transfer))
 }
 
 /// `POST /v1/tags`: makes a tag of one of the caller's users. 200.

@@ -36,13 +36,13 @@ const LONGEST_TEXT: usize = 500;
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route("/v1/transactions", post(initiate))
-        .route("/v1/transactions/sent", get(sent))
-        .route("/v1/transactions/received", get(received))
-        .route("/v1/transactions/pending", get(pending))
-        .route("/v1/transactions/{reference}", get(read))
-        .route("/v1/transactions/{reference}/accept", post(accept))
-        .route("/v1/transactions/{reference}/reject", post(reject))
+        .route("/api/v1/transactions", post(initiate))
+        .route("/api/v1/transactions/sent", get(sent))
+        .route("/api/v1/transactions/received", get(received))
+        .route("/api/v1/transactions/pending", get(pending))
+        .route("/api/v1/transactions/{reference}", get(read))
+        .route("/api/v1/transactions/{reference}/accept", post(accept))
+        .route("/api/v1/transactions/{reference}/reject", post(reject))
 }
 
 /// The `Idempotency-Key` header, if there is one.

@@ -17,7 +17,7 @@ use crate::http::paging;
 use crate::http::query::Query;
 
 pub(super) fn routes() -> Router<App> {
-    Router::new().route("/v1/wallet", get(read).post(provision)).route("/v1/wallet/statement", get(statement))
+    Router::new().route("/api/v1/wallet", get(read).post(provision)).route("/api/v1/wallet/statement", get(statement))
 }
 
 fn currency(query: &Query) -> Result<Currency, ApiError> {

@@ -22,11 +22,11 @@ use crate::http::write::Writer;
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route("/v1/transactions/{reference}/webhooks", get(of_payment))
-        .route("/v1/transactions/{reference}/webhooks/receiver", get(of_receiver))
-        .route("/v1/transactions/{reference}/webhooks/sender", get(of_sender))
-        .route("/v1/webhooks/failed", get(failed))
-        .route("/v1/webhooks/{id}", get(read))
+        .route("/api/v1/transactions/{reference}/webhooks", get(of_payment))
+        .route("/api/v1/transactions/{reference}/webhooks/receiver", get(of_receiver))
+        .route("/api/v1/transactions/{reference}/webhooks/sender", get(of_sender))
+        .route("/api/v1/webhooks/failed", get(failed))
+        .route("/api/v1/webhooks/{id}", get(read))
 }
 
 /// Whether an application is one of the two parties of a payment.

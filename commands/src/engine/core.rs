@@ -8,7 +8,7 @@ use std::sync::Arc;
 use flexledger_domain::ids::{CommandId, EventId, Ids};
 use flexledger_domain::{Command, Context, Decision, Event, Instant, Ledger, Policy, Position, Recorded};
 use flexledger_eventstore::hash::{chain_hash, leaf_hash};
-use flexledger_eventstore::{Batch, Committed, Head, Record, record};
+use flexledger_eventstore::{Batch, Committed, Hash, Head, Record, record};
 
 use super::Failure;
 use super::idempotency::{Index, KeyDigest, Used};
@@ -26,6 +26,7 @@ pub const BATCH_BYTES: usize = 4 << 20;
 pub struct OpenBatch {
     batch: Batch,
     events: Vec<Recorded>,
+    leaves: Vec<Hash>,
     bytes: usize,
     waiting: Vec<Box<dyn Job>>,
 }
@@ -38,6 +39,8 @@ pub struct Sealed {
     pub batch: Batch,
     /// The same events, for those who follow.
     pub events: Committed,
+    /// Their leaf hashes.
+    pub leaves: Vec<Hash>,
     /// Where the log ends after it.
     pub head: Head,
     /// Who waits for it.
@@ -154,7 +157,8 @@ impl Core {
     /// Closes the open batch and begins the next one.
     pub fn seal_batch(&mut self, expected: Position) -> Sealed {
         let open = std::mem::take(&mut self.open);
-        Sealed { expected, batch: open.batch, events: Arc::new(open.events), head: self.head, waiting: open.waiting }
+        let OpenBatch { batch, events, leaves, waiting, .. } = open;
+        Sealed { expected, batch, events: Arc::new(events), leaves, head: self.head, waiting }
     }
 
     /// Decides one command; its events join the open batch.
@@ -209,11 +213,16 @@ impl Core {
         let mut keys = Vec::new();
         let mut head = self.head;
         let mut records = Vec::with_capacity(recorded.len());
+        let known = self.open.leaves.len();
         for event in &mut recorded {
             let made = self.seal(&mut event.event, &mut keys).and_then(|()| encode(event, &mut head));
             match made {
-                Ok(record) => records.push(record),
+                Ok((record, leaf)) => {
+                    records.push(record);
+                    self.open.leaves.push(leaf);
+                }
                 Err(failure) => {
+                    self.open.leaves.truncate(known);
                     self.vault.forget_new(&keys);
                     return Err(failure);
                 }
@@ -250,13 +259,14 @@ impl Core {
     }
 }
 
-fn encode(recorded: &Recorded, head: &mut Head) -> Result<Record, Failure> {
+fn encode(recorded: &Recorded, head: &mut Head) -> Result<(Record, Hash), Failure> {
     let mut bytes = Vec::with_capacity(768);
     if let Err(error) = record::encode(recorded, &mut bytes) {
         tracing::error!(position = recorded.position.number(), %error, "engine.encode_failed");
         return Err(Failure::Unavailable);
     }
-    let hash = chain_hash(head.hash, leaf_hash(&bytes));
+    let leaf = leaf_hash(&bytes);
+    let hash = chain_hash(head.hash, leaf);
     *head = Head { position: recorded.position, hash };
-    Ok(Record { position: recorded.position, bytes, hash })
+    Ok((Record { position: recorded.position, bytes, hash }, leaf))
 }

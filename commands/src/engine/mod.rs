@@ -16,7 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use flexledger_domain::ids::Epoch;
 use flexledger_domain::{Command, Instant, Ledger, Policy, Position, Recorded, Refusal, Span};
-use flexledger_eventstore::{Candidate, EventStore, Head, Tail, record};
+use flexledger_eventstore::{Candidate, EventStore, Head, Leaves, Tail, record};
 use tokio::sync::{mpsc, oneshot};
 
 use self::core::Core;
@@ -145,6 +145,7 @@ struct Shared {
     window: Span,
     directory: Directory,
     tail: Arc<Tail>,
+    leaves: Leaves,
     end: RwLock<(Head, Instant, Epoch)>,
     writable: AtomicBool,
     roles: Roles,
@@ -186,6 +187,7 @@ impl Engine {
             window: options.idempotency_window,
             directory: Directory::default(),
             tail: Arc::new(Tail::new(options.tail_events, Position::START)),
+            leaves: Leaves::default(),
             end: RwLock::new((Head::default(), Instant::MIN, Epoch::default())),
             writable: AtomicBool::new(true),
             roles: Roles::new(),
@@ -278,6 +280,12 @@ impl Engine {
     #[must_use]
     pub fn tail(&self) -> &Arc<Tail> {
         &self.shared.tail
+    }
+
+    /// The newest leaf hashes that this node made.
+    #[must_use]
+    pub fn leaves(&self) -> &Leaves {
+        &self.shared.leaves
     }
 
     /// The applications, durable state only.

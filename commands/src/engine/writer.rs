@@ -26,6 +26,8 @@ use super::{Failure, Shared};
 
 /// Commands taken from the queue in one go, so that a finished append is noticed soon.
 const TAKE: usize = 64;
+/// How often others are let run between two batches while they bring commands.
+const TURNS: usize = 4;
 /// Pause between two attempts to get the log back.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -151,6 +153,7 @@ impl Writer {
                         return self.lose(sealed, &error);
                     }
                     self.acknowledge(sealed).await;
+                    self.gather(&mut taken).await;
                 }
                 () = lost(&mut self.keeper) => {
                     self.lose_open(flight.take().map(|(_, sealed)| sealed));
@@ -166,6 +169,21 @@ impl Writer {
                     }
                 }
             }
+        }
+    }
+
+    /// Before the next batch is closed, lets everybody run who can: those who just got their answers, and those whose
+    /// commands are about to come. Under load batches grow and a command's share of a disk sync shrinks; where nobody
+    /// is ready this costs nothing.
+    async fn gather(&mut self, taken: &mut Vec<Message>) {
+        for _ in 0..TURNS {
+            tokio::task::yield_now().await;
+            let room = TAKE.min(self.queue.len());
+            if room == 0 || self.core.open().is_full() {
+                return;
+            }
+            self.queue.recv_many(taken, room).await;
+            taken.drain(..).for_each(|message| self.accept(message));
         }
     }
 
@@ -192,6 +210,7 @@ impl Writer {
 
     /// The batch is durable: followers first, so that a caller who has its answer can read what it wrote.
     pub(super) async fn acknowledge(&mut self, sealed: Sealed) {
+        self.shared.leaves.publish(self.durable, &sealed.leaves);
         self.publish(sealed.events, sealed.head).await;
         sealed.waiting.into_iter().for_each(|job| job.finish());
         if let Some(snapshots) = &mut self.snapshots {

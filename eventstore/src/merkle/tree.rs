@@ -15,6 +15,7 @@ use flexledger_domain::Position;
 
 use super::{Range, consistency_ranges, inclusion_ranges, root_of};
 use crate::hash::{Hash, leaf_hash};
+use crate::leaves::Leaves;
 use crate::port::{EventStore, StoreError};
 
 const TILE: u64 = 256;
@@ -62,6 +63,11 @@ impl Tree {
         if self.rest.len() as u64 == TILE {
             self.tiles.push(root_of(self.rest.drain(..)));
         }
+    }
+
+    /// Adds the leaves that are kept in memory, up to `to`; how many follow the tree is up to the window.
+    pub fn take(&mut self, leaves: &Leaves, to: Position) {
+        leaves.take(Position::new(self.size()), to).into_iter().for_each(|leaf| self.push(leaf));
     }
 
     /// Reads on from where the tree ends, up to `to`, `page` records at a time.

@@ -195,16 +195,26 @@ pub struct AmountText {
 
 impl AmountText {
     fn new(amount: Amount, scale: u8) -> Self {
+        /// Up to 19 digits fit into 64 bits, and dividing those is a multiplication.
+        const PART: u128 = 10_000_000_000_000_000_000;
         let mut text = AmountText { bytes: [b'0'; 64], from: 64 };
-        let mut rest = amount.0.unsigned_abs();
-        let mut written = 0;
-        while rest > 0 || written <= usize::from(scale) {
-            if written == usize::from(scale) && scale > 0 {
-                text.push(b'.');
+        let (mut rest, mut written) = (amount.0.unsigned_abs(), 0);
+        loop {
+            let last = rest < PART;
+            let mut part = u64::try_from(if last { rest } else { rest % PART }).unwrap_or(0);
+            let until = if last { 0 } else { written + 19 };
+            while part > 0 || written < until || (last && written <= usize::from(scale)) {
+                if written == usize::from(scale) && scale > 0 {
+                    text.push(b'.');
+                }
+                text.push(b'0' + u8::try_from(part % 10).unwrap_or(0));
+                part /= 10;
+                written += 1;
             }
-            text.push(b'0' + u8::try_from(rest % 10).unwrap_or(0));
-            rest /= 10;
-            written += 1;
+            if last {
+                break;
+            }
+            rest /= PART;
         }
         if amount.0 < 0 {
             text.push(b'-');
@@ -330,6 +340,13 @@ mod tests {
         assert_eq!(Amount::from_minor(15_000_000).text(4).as_str(), "1500.0000");
         assert_eq!(Amount::from_minor(-1).text(4).as_str(), "-0.0001");
         assert_eq!(Amount::from_minor(0).text(0).as_str(), "0");
+        let part = 10_000_000_000_000_000_000_i128;
+        for minor in [part - 1, part, part + 1, 7 * part, part * part + 40, i128::MAX, i128::MIN + 1] {
+            assert_eq!(Amount::from_minor(minor).text(0).as_str(), minor.to_string());
+            let text = Amount::from_minor(minor).text(4);
+            assert_eq!(text.as_str().replace('.', ""), minor.to_string());
+            assert_eq!(text.as_str().find('.'), Some(text.as_str().len() - 5));
+        }
         for wrong in ["", ".", "1.", ".1", "1e3", "+1", " 1", "1,0", "--1", "-"] {
             assert!(Amount::parse(wrong, 4).is_err(), "{wrong}");
         }

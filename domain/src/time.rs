@@ -246,7 +246,11 @@ impl Date {
         if !fits {
             return Err(wrong());
         }
-        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| wrong())?;
+        let number = |from: usize, to: usize| -> u32 {
+            text.as_bytes().get(from..to).unwrap_or_default().iter().fold(0, |n, b| n * 10 + u32::from(b - b'0'))
+        };
+        let year = i32::try_from(number(0, 4)).map_err(|_| wrong())?;
+        let day = NaiveDate::from_ymd_opt(year, number(5, 7), number(8, 10)).ok_or_else(wrong)?;
         Ok(Date(day.signed_duration_since(NaiveDate::default()).num_days()))
     }
 

@@ -128,5 +128,5 @@ fn decode(records: &[Record]) -> Result<Vec<Recorded>, ViewError> {
 
 /// Decodes one record.
 pub(crate) fn decode_one(stored: &Record) -> Result<Recorded, ViewError> {
-    record::decode(&stored.bytes).map_err(|error| ViewError::Record(stored.position, error.to_string()))
+    record::decode_trusted(&stored.bytes).map_err(|error| ViewError::Record(stored.position, error.to_string()))
 }

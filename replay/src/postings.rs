@@ -3,7 +3,7 @@
 //! Written apart from the state that decides and from the views, and as plainly as can be, so that a mistake in one of
 //! them cannot hide: what the three say must agree.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use flexledger_domain::books::{Posting, Side};
 use flexledger_domain::ids::{ApplicationId, SettlementId, WalletId};
@@ -11,6 +11,7 @@ use flexledger_domain::money::{Amount, Currency};
 use flexledger_domain::payments::{PaymentEvent, SCALE};
 use flexledger_domain::settlement::{Completed, Cut, Line, SettlementEvent};
 use flexledger_domain::{Date, Event, Position, Recorded};
+use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
 
 /// One wallet: an application in one currency.

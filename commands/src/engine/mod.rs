@@ -260,7 +260,7 @@ impl Engine {
             })?;
             let short = records.len() < 8;
             for stored in records {
-                let event = record::decode(&stored.bytes).map_err(|error| {
+                let event = record::decode_trusted(&stored.bytes).map_err(|error| {
                     tracing::error!(%error, position = stored.position.number(), "engine.record_damaged");
                     Failure::Unavailable
                 })?;

@@ -15,7 +15,7 @@ mod kinds;
 #[cfg(test)]
 mod tests;
 
-pub use decode::decode;
+pub use decode::{decode, decode_trusted};
 pub use encode::encode;
 pub use export::{ExportError, parse_line, write_line};
 

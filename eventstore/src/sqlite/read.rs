@@ -18,11 +18,12 @@ const GROUP_ROWS: usize = 256;
 const GROUP_ROWS_MIN: usize = 8;
 
 const ROWS: &str = "SELECT position, body, hash FROM events WHERE position > ? ORDER BY position LIMIT ?";
-/// The inner query is bounded, so SQLite does not merge it into the outer one, and its order is that of the join.
+/// The inner query is bounded, so SQLite does not merge it into the outer one, and its order is that of the join. A bare
+/// parameter as bound would make SQLite plan the statement anew for each value.
 const GROUP: &str = "\
     SELECT min(position), max(position), count(*), group_concat(octet_length(body)), \
            group_concat(body, ''), group_concat(hash, '') \
-    FROM (SELECT position, body, hash FROM events WHERE position > ? ORDER BY position LIMIT ?)";
+    FROM (SELECT position, body, hash FROM events WHERE position > ? + 0 ORDER BY position LIMIT ?)";
 
 /// Up to `limit` records after `after`.
 pub(super) async fn read(pool: &SqlitePool, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {

@@ -1,11 +1,12 @@
 //! What events say, folded naively from the records alone.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use flexledger_domain::books::{Account, Journal, Side};
 use flexledger_domain::money::{Currency, Money};
 use flexledger_domain::payments::{Initiated, PaymentEvent};
 use flexledger_domain::{Event, Instant, Position, Recorded, Reference};
+use hashbrown::HashMap;
 
 use super::Findings;
 use crate::postings::Postings;

@@ -34,7 +34,7 @@ use http::error::{ApiError, Code};
 
 /// All routes of the server.
 pub fn router(app: App) -> Router {
-    Router::new()
+    let routes = Router::new()
         .merge(health::routes())
         .merge(measure::routes())
         .merge(pages::routes(&app))
@@ -43,7 +43,13 @@ pub fn router(app: App) -> Router {
         .merge(health::actuator())
         .nest("/v2", merchant::routes())
         .nest("/operator/v1", operator::routes())
-        .nest("/audit/v1", audit::routes(&app))
+        .nest("/audit/v1", audit::routes(&app));
+    joined(app, routes)
+}
+
+/// Routes with everything around them that each request of the server passes.
+pub fn joined(app: App, routes: Router<App>) -> Router {
+    routes
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(EdgeLayer(app.clone()))

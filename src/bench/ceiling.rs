@@ -1,25 +1,21 @@
-//! What the HTTP stack alone can do: the same listener, router and token check, a JSON body in and one out, and no
-//! ledger behind it. Nothing here waits for anything.
+//! What the HTTP stack alone can do: the same listener, router, edge, caller check and JSON body in, as many fields out,
+//! and no ledger behind it. Nothing here waits for anything.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::Router;
-use axum::body::to_bytes;
-use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use flexledger_api::http::auth::bearer;
-use flexledger_api::{App, Entrance, Limits, serve};
+use flexledger_api::http::auth::Caller;
+use flexledger_api::http::body::JsonBody;
+use flexledger_api::{App, Entrance, Limits, joined, serve};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::failure::Failure;
-
-/// The largest body.
-const BODY_BYTES_MAX: usize = 1 << 20;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -58,10 +54,10 @@ struct Payment<'a> {
 
 /// A listener that answers at once. It ends when the sender is dropped.
 pub async fn start(app: App) -> Result<(SocketAddr, oneshot::Sender<()>), Failure> {
-    let router = Router::new()
-        .route("/api/v1/transactions", post(answer))
-        .route("/api/v1/transactions/{reference}/accept", post(answer))
-        .with_state(app);
+    let routes = Router::new()
+        .route("/api/v1/transactions", post(initiated))
+        .route("/api/v1/transactions/{reference}/accept", post(accepted));
+    let router = joined(app, routes);
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel::<()>();
@@ -73,17 +69,18 @@ pub async fn start(app: App) -> Result<(SocketAddr, oneshot::Sender<()>), Failur
     Ok((address, stop))
 }
 
-async fn answer(State(app): State<App>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    if bearer(&parts.headers).is_none_or(|token| app.tokens().check(token, app.now()).is_err()) {
-        return StatusCode::UNAUTHORIZED.into_response();
+async fn initiated(_caller: Caller, JsonBody(body): JsonBody) -> Response {
+    match serde_json::from_slice::<Initiation>(&body) {
+        Ok(initiation) => answer(StatusCode::CREATED, Some(initiation)),
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
     }
-    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
-    let accepting = body.is_empty();
-    let initiation = if accepting { None } else { serde_json::from_slice::<Initiation>(&body).ok() };
-    let code = if accepting { StatusCode::OK } else { StatusCode::CREATED };
+}
+
+async fn accepted(_caller: Caller) -> Response {
+    answer(StatusCode::OK, None)
+}
+
+fn answer(code: StatusCode, initiation: Option<Initiation>) -> Response {
     let text = |field: fn(&Initiation) -> &str| initiation.as_ref().map_or("", field);
     let document = Envelope {
         success: true,

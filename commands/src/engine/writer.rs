@@ -28,6 +28,8 @@ use super::{Failure, Shared};
 const TAKE: usize = 64;
 /// How often others are let run between two batches while they bring commands.
 const TURNS: usize = 4;
+/// Commands in a batch that make it worth its sync.
+const WORTH: usize = 16;
 /// Pause between two attempts to get the log back.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -172,14 +174,17 @@ impl Writer {
         }
     }
 
-    /// Before the next batch is closed, lets everybody run who can: those who just got their answers, and those whose
-    /// commands are about to come. Under load batches grow and a command's share of a disk sync shrinks; where nobody
-    /// is ready this costs nothing.
+    /// Before a small batch is closed, lets everybody run who can: those who just got their answers, and those whose
+    /// commands are about to come. So a batch grows and a command's share of it shrinks; where nobody is ready this
+    /// costs nothing. A batch that is worth its sync goes at once, for the disk should not wait either.
     async fn gather(&mut self, taken: &mut Vec<Message>) {
         for _ in 0..TURNS {
+            if self.core.open().waiting() >= WORTH {
+                return;
+            }
             tokio::task::yield_now().await;
             let room = TAKE.min(self.queue.len());
-            if room == 0 || self.core.open().is_full() {
+            if room == 0 {
                 return;
             }
             self.queue.recv_many(taken, room).await;

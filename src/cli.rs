@@ -282,7 +282,7 @@ pub enum Which {
     Engine,
     /// Rebuild of all views
     Views,
-    /// Pages of the past and proofs, anywhere in a long log
+    /// Verify, a rebuild beside a server, pages of the past and proofs, on a long log
     Audit,
     /// Start on a long log, with and without a snapshot
     Restart,

@@ -15,8 +15,9 @@ use crate::table::{Column, Dialect, Kind, Table, column, optional};
 use crate::value::{Key, Value, position};
 use crate::{ViewError, marks};
 
-/// Rows per statement on SQLite. A row has at most 64 cells, so no statement passes its 32,766 parameters.
-const CHUNKS: [usize; 4] = [128, 32, 8, 1];
+/// Rows per statement on SQLite: each statement is a trip to the thread of its connection, so the more the better. A row
+/// has at most 63 cells, so no statement passes its 32,766 parameters.
+const CHUNKS: [usize; 5] = [512, 128, 32, 8, 1];
 /// Rows per statement on PostgreSQL at most: its statements take arrays of any length.
 const ARRAY_ROWS: usize = 4096;
 

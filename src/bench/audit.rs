@@ -11,6 +11,7 @@ use flexledger_eventstore::merkle::Tree;
 use flexledger_eventstore::sqlite::Mode;
 use flexledger_projections::Views;
 use flexledger_replay::as_of::{Answer, Paging, Question, answer, read_currency};
+use flexledger_replay::verify::Verify;
 use rand::Rng;
 
 use super::histogram::Histogram;
@@ -45,6 +46,23 @@ pub async fn audit(folder: &Path) -> Result<Vec<Document>, Failure> {
     views.close().await;
     store.close().await;
     Ok(documents)
+}
+
+/// Checks chain, tree and books of the log in the folder.
+pub async fn verify(folder: &Path) -> Result<Document, Failure> {
+    let config = Config { data: folder.to_owned(), ..Config::default() };
+    let store = flexledger_eventstore::open(&config.events_place(), Mode::Reader).await.map_err(|e| failed(&e))?;
+    let began = Instant::now();
+    let report = flexledger_replay::verify::verify(&store, Verify::default()).await.map_err(|e| failed(&e))?;
+    let time = began.elapsed();
+    store.close().await;
+    if !report.ok {
+        return Err(failed(&"the log of the bench has violations"));
+    }
+    let mut document = Document::new("audit verify");
+    document.per_second = Some(rounded(report.position as f64 / time.as_secs_f64().max(1e-9)));
+    document.events = Some(report.position);
+    Ok(document)
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Failure {

@@ -10,6 +10,7 @@ mod engine;
 mod histogram;
 mod http;
 mod load;
+mod rebuild;
 mod report;
 mod restart;
 mod views;
@@ -50,7 +51,7 @@ async fn measure(ground: &Ground<'_>, options: &Bench, json: bool) -> Result<(),
         Which::Audit => {
             engine::fill_log(ground, options).await?;
             views::rebuild(folder).await?.print(json)?;
-            audit::audit(folder).await?.iter().try_for_each(|document| document.print(json))
+            audits(folder, json).await
         }
         Which::Restart => {
             engine::fill_log(ground, options).await?;
@@ -76,8 +77,15 @@ async fn all(folder: &Path, options: &Bench, json: bool) -> Result<(), Failure> 
     engine.reference.print(json)?;
     engine.measured.print(json)?;
     views::rebuild(&long).await?.print(json)?;
-    audit::audit(&long).await?.iter().try_for_each(|document| document.print(json))?;
+    audits(&long, json).await?;
     restart::restart(&long).await?.print(json)
+}
+
+/// What auditors and reconciliation jobs wait for.
+async fn audits(folder: &Path, json: bool) -> Result<(), Failure> {
+    audit::verify(folder).await?.print(json)?;
+    rebuild::rebuild(folder).await?.print(json)?;
+    audit::audit(folder).await?.iter().try_for_each(|document| document.print(json))
 }
 
 /// Where a bench works: a folder of its own, and databases for it if others than files in the folder were named.

@@ -38,8 +38,11 @@ async fn compare_table(
 ) -> Result<(), ViewError> {
     let mut after: Option<RowKey> = None;
     loop {
-        let here = live.portion(table, after.as_ref(), PORTION).await?;
-        let there = rebuilt.portion(table, after.as_ref(), PORTION).await?;
+        // Each has a thread of its own.
+        let (here, there) = tokio::try_join!(
+            live.portion(table, after.as_ref(), PORTION),
+            rebuilt.portion(table, after.as_ref(), PORTION)
+        )?;
         let full = |rows: u64| rows == u64::from(PORTION);
         let to = match (full(here.rows), full(there.rows)) {
             (true, true) => here.last.clone().min(there.last.clone()),

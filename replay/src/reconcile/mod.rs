@@ -4,8 +4,8 @@
 //! 2. A snapshot of the live database is taken. The scratch views are folded to exactly where the live ones stand in
 //!    it; that is little, for step 1 was repeated until it was. Then both are compared portion by portion. The
 //!    snapshot lasts no longer than this: what the server replaces meanwhile stays in its journal until the end.
-//! 3. Balances, statements and settlement batches are folded again from the postings alone, by other code, and
-//!    compared with the scratch views.
+//! 3. Meanwhile balances, statements and settlement batches are folded again from the postings alone, by other code;
+//!    that is compared with the scratch views.
 //! 4. For the rows that differ, another pass over the log finds the first event that touched each.
 //! 5. `rebuild` then puts the new tables in the place of the live ones, if there is no difference or if differences are
 //!    accepted. Nothing is sent to anyone: views cause nothing.
@@ -40,6 +40,8 @@ use scratch::Scratch;
 pub const DIFFERENCES_MAX: usize = 100;
 /// A lag of the scratch views that is made up for while the snapshot lasts.
 const LAG: u64 = 20_000;
+/// The views that the second fold is compared with.
+const BOOKS: [&str; 3] = ["wallets", "statement", "settlement"];
 /// Rounds of catching up before the snapshot is taken in any case.
 const ROUNDS: u32 = 8;
 
@@ -122,6 +124,21 @@ pub enum ReconcileError {
     File(#[from] std::io::Error),
 }
 
+/// The second fold, at work beside the comparison.
+struct Folding {
+    until: Position,
+    task: AbortOnDrop<Result<crate::postings::Postings, ReconcileError>>,
+}
+
+/// A task that ends when nobody waits for it any more.
+struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 impl ViewReport {
     fn add(&mut self, key: String, live: Value, rebuilt: Value) {
         self.ok = false;
@@ -189,6 +206,7 @@ impl Reconcile<'_> {
         let mut places: Vec<Vec<Place>> = Vec::with_capacity(names.len());
         let mut position = Position::MAX;
         let mut rebuilt = scratch.views.freeze().await?;
+        let folding = self.fold_postings(&mut rebuilt, names).await?;
         for name in names {
             let stand = frozen.stand(name).await?;
             let made = rebuilt.stand(name).await?;
@@ -206,8 +224,8 @@ impl Reconcile<'_> {
         }
         drop(frozen);
         live.close().await;
-        if names.iter().any(|name| ["wallets", "statement", "settlement"].contains(name)) {
-            self.compare_postings(&mut rebuilt, &mut reports).await?;
+        if let Some(folding) = folding {
+            self.compare_postings(&mut rebuilt, &mut reports, folding).await?;
         }
         self.find_first(&mut reports, &places).await?;
         let ok = reports.iter().all(|report| report.ok);
@@ -260,20 +278,31 @@ impl Reconcile<'_> {
         Ok(stands.into_iter().map(target).collect())
     }
 
+    /// Begins the second fold, to where the first view of the books stands; `None` when none of them is asked for.
+    async fn fold_postings(
+        &mut self,
+        rebuilt: &mut Frozen,
+        names: &[&'static str],
+    ) -> Result<Option<Folding>, ReconcileError> {
+        let Some(first) = names.iter().find(|name| BOOKS.contains(name)) else { return Ok(None) };
+        let until = rebuilt.stand(first).await?.map_or(Position::START, |stand| stand.position);
+        Ok(Some(Folding { until, task: AbortOnDrop(tokio::spawn(books::fold(self.store.clone(), until))) }))
+    }
+
     async fn compare_postings(
         &mut self,
         rebuilt: &mut Frozen,
         reports: &mut [ViewReport],
+        Folding { until, mut task }: Folding,
     ) -> Result<(), ReconcileError> {
-        let mut folded: Option<(Position, crate::postings::Postings)> = None;
-        for report in reports {
+        let lost = |_| StoreError::Unusable("folding the postings was broken off".to_owned());
+        let mut folded = (until, (&mut task.0).await.map_err(lost)??);
+        for report in reports.iter_mut().filter(|report| BOOKS.contains(&report.name)) {
             let at = rebuilt.stand(report.name).await?.map_or(Position::START, |stand| stand.position);
-            let postings = match folded.take() {
-                Some((position, postings)) if position == at => postings,
-                _ => books::fold(&self.store, at, self.progress).await?,
-            };
-            books::compare(rebuilt, &postings, report).await?;
-            folded = Some((at, postings));
+            if folded.0 != at {
+                folded = (at, books::fold(self.store.clone(), at).await?);
+            }
+            books::compare(rebuilt, &folded.1, report).await?;
         }
         Ok(())
     }

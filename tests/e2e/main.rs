@@ -15,6 +15,7 @@ mod past;
 mod program;
 mod races;
 mod readme;
+mod rebuilds;
 mod server;
 mod views;
 mod world;

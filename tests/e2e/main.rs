@@ -9,6 +9,7 @@ mod client;
 mod crash;
 mod damage;
 mod disk;
+mod imports;
 mod input;
 mod money;
 mod past;

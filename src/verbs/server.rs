@@ -33,6 +33,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long the engine and the views may take to finish and write down what they have.
 const FINISH: Duration = Duration::from_secs(4);
 
+/// Tile roots of the Merkle tree: a cache.
+const TREE_FILE: &str = "tree.tiles";
+
 /// How a server is started.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
@@ -125,7 +128,7 @@ impl Server {
         let options = EngineOptions { snapshots: None, clock, ..engine_options(config) };
         let (views, engine) =
             tokio::try_join!(past::fold(&scratch, &store, at), start_engine(&store, &vault, options))?;
-        let settings = Settings { frozen: true, ..settings(config, &token, front.address) };
+        let settings = Settings { frozen: true, tree_file: None, ..settings(config, &token, front.address) };
         let app = App::new(engine, views, vault, settings);
         front.entrance.open(router(app.clone()));
         app.warm_up().await.map_err(|error| views_failed(config, &error))?;
@@ -250,6 +253,7 @@ fn settings(config: &Config, token: &str, address: SocketAddr) -> Settings {
         rate_limits: config.rate_limits,
         trusted_proxies: config.server.trusted_proxies.clone(),
         frozen: false,
+        tree_file: Some(config.data.join(TREE_FILE)),
         operator_token: Some(Digest::of(token.as_bytes())),
     }
 }

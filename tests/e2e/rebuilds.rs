@@ -37,9 +37,9 @@ while alive():
             break
 "#;
 
-/// What the two damaged views hold, of one moment.
+/// What the two damaged views hold, of one moment. The one is the first to be switched, the other one of the last.
 const SEEN: &str = "import sqlite3,sys; c=sqlite3.connect(f'file:{sys.argv[1]}?mode=ro',uri=True,timeout=10); \
-    print(*c.execute(\"SELECT (SELECT count(*) FROM transactions WHERE sender_tag = 'x@y'), \
+    print(*c.execute(\"SELECT (SELECT count(*) FROM applications WHERE metadata = 'x'), \
     (SELECT count(*) FROM entries)\").fetchone())";
 
 fn python(script: &str, arguments: &[&str]) -> Command {
@@ -65,7 +65,7 @@ fn seen(data: &Path) -> (usize, usize) {
 fn damage(data: &Path) {
     let script =
         "import sqlite3,sys; c=sqlite3.connect(sys.argv[1],timeout=10); c.executescript(sys.argv[2]); c.commit()";
-    let sql = "UPDATE transactions SET sender_tag = 'x@y' WHERE position = (SELECT min(position) FROM transactions); \
+    let sql = "UPDATE applications SET metadata = 'x' WHERE position = (SELECT min(position) FROM applications); \
                DELETE FROM entries WHERE number IN (SELECT number FROM entries ORDER BY position LIMIT 2);";
     assert!(python(script, &[&views(data), sql]).status().unwrap().success());
 }

@@ -1,6 +1,7 @@
 //! What handlers share: the engine, the views, the vault, the settings.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<Network>,
     /// The ledger is served as it was: whatever would write is refused (`serve --as-of`).
     pub frozen: bool,
+    /// Where the Merkle tree is kept between two starts; `None` for nowhere.
+    pub tree_file: Option<PathBuf>,
     /// SHA-256 of the operator's token; `None` closes the operator surface.
     pub operator_token: Option<Digest>,
 }
@@ -63,6 +66,7 @@ impl Default for Settings {
             rate_limits: false,
             trusted_proxies: Vec::new(),
             frozen: false,
+            tree_file: None,
             operator_token: None,
         }
     }

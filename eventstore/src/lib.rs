@@ -24,7 +24,6 @@ pub mod sqlite;
 pub mod tail;
 #[cfg(any(test, feature = "contract"))]
 pub mod testing;
-pub mod verify;
 
 pub use hash::Hash;
 pub use lease::{Candidate, Lease};

@@ -57,7 +57,7 @@ pub(crate) async fn next_generation(writer: &mut Writer) -> Result<(), ViewError
 /// # Errors
 /// The database's.
 pub async fn set_reconciled(url: &str, position: Position, at: Instant) -> Result<(), ViewError> {
-    let mut writer = crate::database::Database::prepare(url)?.writer().await?;
+    let mut writer = crate::database::Database::prepare(url)?.visitor().await?;
     make(&mut writer).await?;
     let arguments = [RECONCILED.into(), crate::value::position(position), at.into()];
     writer.execute(SET, &arguments).await?;

@@ -326,6 +326,8 @@ pub struct WebhookRow {
 pub struct AttemptRow {
     /// Which attempt; the first is 1.
     pub attempt: u8,
+    /// The event that reports it.
+    pub position: Position,
     /// When it began.
     pub at: Instant,
     /// What went wrong; nothing when it was delivered.

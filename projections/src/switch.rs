@@ -7,13 +7,18 @@
 //!    its next write and reads back what it remembers.
 //!
 //! Until the commit the old rows are the rows, whatever breaks off. On SQLite the pages are copied as they are, about
-//! as fast as the disk writes; its journal grows by the size of the tables and shrinks again afterwards.
+//! as fast as the disk writes; its journal grows by the size of the tables and shrinks again afterwards. On PostgreSQL,
+//! where a table that is dropped can no longer be read by anybody, the copies are made in a schema aside, which no one
+//! sees before the commit, and are moved in the last moment.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use flexledger_domain::Position;
 
 use crate::database::{Database, Writer};
+use crate::table::Table;
 use crate::value::Value;
 use crate::write::{CHECKPOINTS, stored_checkpoint};
 use crate::{ViewError, Views, audit, marks};
@@ -23,26 +28,52 @@ const TRIES: u32 = 6;
 /// Rows copied with one statement where pages cannot be copied.
 const CHUNK: u32 = 1024;
 
+/// The schema aside, on PostgreSQL. Two ledgers in one database that switch at once wait for each other here.
+const ASIDE: &str = "flexledger_switch";
+/// How long PostgreSQL waits for readers of the old tables: less than it lets pass before it looks for deadlocks and
+/// breaks off one of those who wait, which might be a reader.
+const LOCK_WAIT: &str = "SET LOCAL lock_timeout = '500ms'";
+/// Tries to find a moment without readers, and the pause between them, in which they go on.
+const MOVE_TRIES: u32 = 40;
+const MOVE_PAUSE: Duration = Duration::from_millis(50);
+
 /// The views of one database, held so that their tables can be replaced.
 pub struct Switch {
     writer: Writer,
-    /// The rebuilt tables can be named in SQL.
-    attached: bool,
+    place: Place,
+}
+
+/// Where the new tables are put.
+enum Place {
+    /// Into the database itself. The rebuilt SQLite file is attached as `rebuilt`.
+    Here,
+    /// Into the schema aside, from where they are moved to this one.
+    Aside { live: Arc<str>, tables: Vec<&'static Table> },
+}
+
+/// Makes what a rebuild needs at `url`: the tables that tell where the views stand, if they are missing.
+///
+/// # Errors
+/// The database's.
+pub async fn prepare(url: &str) -> Result<(), ViewError> {
+    let mut writer = Database::prepare(url)?.visitor().await?;
+    for sql in CHECKPOINTS.create(writer.dialect()) {
+        writer.execute(&sql, &[]).await?;
+    }
+    marks::make(&mut writer).await?;
+    writer.close().await;
+    Ok(())
 }
 
 impl Switch {
-    /// Takes the right to write the views at `url`. `rebuilt` is the SQLite file with the rebuilt ones.
+    /// Takes the right to write the views at `url`, which are [prepared](prepare). `rebuilt` is the SQLite file with the
+    /// rebuilt ones.
     ///
     /// # Errors
     /// The database's.
     pub async fn begin(url: &str, rebuilt: &Path) -> Result<Switch, ViewError> {
-        let mut writer = Database::prepare(url)?.writer().await?;
-        for sql in CHECKPOINTS.create(writer.dialect()) {
-            writer.execute(&sql, &[]).await?;
-        }
-        marks::make(&mut writer).await?;
-        let attached = matches!(writer, Writer::Sqlite(_));
-        if attached {
+        let mut writer = Database::prepare(url)?.visitor().await?;
+        if matches!(writer, Writer::Sqlite(_)) {
             let file = rebuilt.display().to_string();
             writer.execute("ATTACH DATABASE ? AS rebuilt", &[file.as_str().into()]).await?;
         }
@@ -55,14 +86,18 @@ impl Switch {
             }
             tries += 1;
         }
-        Ok(Switch { writer, attached })
+        let place = match writer {
+            Writer::Sqlite(_) => Place::Here,
+            Writer::Postgres(_) => Place::aside(&mut writer).await?,
+        };
+        Ok(Switch { writer, place })
     }
 
     /// Where the live views stand: names and positions.
     ///
     /// # Errors
     /// The database's.
-    pub async fn stands(&mut self) -> Result<Vec<(std::sync::Arc<str>, Position)>, ViewError> {
+    pub async fn stands(&mut self) -> Result<Vec<(Arc<str>, Position)>, ViewError> {
         let rows = self.writer.rows("SELECT name, position FROM view_checkpoints", &[]).await?;
         rows.iter().map(stored_checkpoint).collect()
     }
@@ -74,18 +109,23 @@ impl Switch {
     pub async fn replace(&mut self, view: &str, rebuilt: &Views) -> Result<(), ViewError> {
         let dialect = self.writer.dialect();
         for table in audit::tables(view) {
-            // Dropped, not emptied: a table of another version has other columns.
-            // By its full name on SQLite, where a table that is missing would be looked for among the rebuilt ones.
-            let schema = if self.attached { "main." } else { "" };
-            self.writer.execute(&format!("DROP TABLE IF EXISTS {schema}{}", table.name), &[]).await?;
+            if matches!(self.place, Place::Here) {
+                // Dropped, not emptied: a table of another version has other columns.
+                // By its full name, for a table that is missing would be looked for among the rebuilt ones.
+                self.writer.execute(&format!("DROP TABLE IF EXISTS main.{}", table.name), &[]).await?;
+            }
             for sql in table.create(dialect) {
                 self.writer.execute(&sql, &[]).await?;
             }
-            if self.attached {
-                let sql = format!("INSERT INTO main.{0} SELECT * FROM rebuilt.{0}", table.name);
-                self.writer.execute(&sql, &[]).await?;
-            } else {
-                self.copy(table, rebuilt).await?;
+            match &mut self.place {
+                Place::Here => {
+                    let sql = format!("INSERT INTO main.{0} SELECT * FROM rebuilt.{0}", table.name);
+                    self.writer.execute(&sql, &[]).await?;
+                }
+                Place::Aside { tables, .. } => {
+                    tables.push(table);
+                    self.copy(table, rebuilt).await?;
+                }
             }
         }
         self.writer.execute("DELETE FROM view_checkpoints WHERE name = ?", &[view.into()]).await?;
@@ -100,7 +140,7 @@ impl Switch {
         Ok(())
     }
 
-    async fn copy(&mut self, table: &crate::table::Table, rebuilt: &Views) -> Result<(), ViewError> {
+    async fn copy(&mut self, table: &Table, rebuilt: &Views) -> Result<(), ViewError> {
         let dialect = self.writer.dialect();
         let kinds: Vec<_> = table.columns.iter().map(|column| column.kind).collect();
         let mut snapshot = rebuilt.database.snapshot().await?;
@@ -121,8 +161,48 @@ impl Switch {
     /// # Errors
     /// The database's; the old tables stay then.
     pub async fn commit(mut self) -> Result<(), ViewError> {
+        if let Place::Aside { live, tables } = &self.place {
+            moved(&mut self.writer, live, tables).await?;
+        }
         self.writer.control("COMMIT").await?;
         self.writer.close().await;
         Ok(())
     }
+}
+
+impl Place {
+    /// Makes the schema aside; from here on tables are made there.
+    async fn aside(writer: &mut Writer) -> Result<Place, ViewError> {
+        let rows = writer.rows("SELECT current_schema()::TEXT", &[]).await?;
+        let Some([Value::Text(live)]) = rows.first().map(|row| row.0.as_slice()) else {
+            return Err(ViewError::Damaged { table: CHECKPOINTS.name, expected: "a schema that it stands in" });
+        };
+        writer.execute(&format!("CREATE SCHEMA {ASIDE}"), &[]).await?;
+        writer.execute(&format!("SET LOCAL search_path = {ASIDE}, {live}"), &[]).await?;
+        Ok(Place::Aside { live: live.clone(), tables: Vec::new() })
+    }
+}
+
+/// Removes the old tables and puts those of the schema aside in their place.
+async fn moved(writer: &mut Writer, live: &str, tables: &[&'static Table]) -> Result<(), ViewError> {
+    writer.control(LOCK_WAIT).await?;
+    let names: Vec<String> = tables.iter().map(|table| format!("{live}.{}", table.name)).collect();
+    let drop = format!("DROP TABLE IF EXISTS {}", names.join(", "));
+    let mut tries = 1;
+    loop {
+        writer.control("SAVEPOINT moving").await?;
+        match writer.execute(&drop, &[]).await {
+            Ok(_) => break,
+            Err(error) if tries == MOVE_TRIES => return Err(error.into()),
+            // What was locked so far is free again, so that readers get on.
+            Err(_) => writer.control("ROLLBACK TO SAVEPOINT moving").await?,
+        }
+        tries += 1;
+        tokio::time::sleep(MOVE_PAUSE).await;
+    }
+    for table in tables {
+        writer.execute(&format!("ALTER TABLE {ASIDE}.{} SET SCHEMA {live}", table.name), &[]).await?;
+    }
+    writer.execute(&format!("DROP SCHEMA {ASIDE}"), &[]).await?;
+    Ok(())
 }

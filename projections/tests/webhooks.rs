@@ -9,7 +9,7 @@ use common::filled;
 use flexledger_domain::payments::DeliveryStatus;
 use flexledger_domain::testing::World;
 use flexledger_domain::webhooks::WebhookEvent;
-use flexledger_domain::{Event, Position};
+use flexledger_domain::{Entity, Event, Position};
 use flexledger_projections::{Page, Sort};
 use proptest::prelude::*;
 
@@ -32,6 +32,12 @@ proptest! {
                 assert_eq!((row.record.reference, &row.record.url), (owed.transaction, &owed.url));
                 let attempts: Vec<u8> = row.attempts.iter().map(|attempt| attempt.attempt).collect();
                 assert!(attempts.iter().copied().eq(1..=owed.delivery.attempts), "{attempts:?}");
+                let reports = world.history.iter().filter(|recorded| match &recorded.event {
+                    Event::Webhook(event) => event.entity() == Entity::Webhook(owed.id),
+                    _ => false,
+                });
+                let reports: Vec<Position> = reports.map(|recorded| recorded.position).collect();
+                assert_eq!(row.attempts.iter().map(|attempt| attempt.position).collect::<Vec<_>>(), reports);
             }
         });
     }

@@ -1,7 +1,9 @@
 //! Everything about one payment: what was asked, what happened, what was booked, what views show, who was told.
 
 use flexledger_domain::ids::CommandId;
+use flexledger_domain::merchants::{MerchantEvent, RequestNumber};
 use flexledger_domain::payments::{Direction, PaymentEvent, SCALE, Status};
+use flexledger_domain::webhooks::ATTEMPTS;
 use flexledger_domain::{Event, Position, Recorded, Reference};
 use flexledger_eventstore::{EventStore, record};
 use flexledger_projections::audit::tables;
@@ -110,6 +112,8 @@ pub struct Told {
 pub struct Attempt {
     /// Its number; the first is 1.
     pub attempt: u8,
+    /// The event that reports it.
+    pub position: u64,
     /// When it began.
     pub at: String,
     /// What went wrong; null when it was delivered.
@@ -140,6 +144,11 @@ pub async fn explain(
     if let Some(outcome) = found.outcome {
         events.extend(around(store, outcome, at).await?);
     }
+    let rows = view_rows(views, &found, request_of(&events)).await?;
+    // What belongs to the payment and stands far from it: the reports of its webhooks, and the request that it pays.
+    for place in rows.iter().filter_map(ViewRow::place).filter(|place| *place <= at) {
+        events.extend(around(store, place, at).await?);
+    }
     events.sort_by_key(|recorded| recorded.position);
     events.dedup_by_key(|recorded| recorded.position);
     Ok(Explanation {
@@ -148,7 +157,7 @@ pub async fn explain(
         commands: commands(&events),
         events: events.iter().map(happened).collect(),
         postings: events.iter().flat_map(booked).collect(),
-        view_rows: view_rows(views, &found).await?,
+        view_rows: rows,
         webhooks: webhooks(views, reference).await?,
         settlement: settlement(views, &events, &found, at).await?,
     })
@@ -187,19 +196,28 @@ fn commands(events: &[Recorded]) -> Vec<Command> {
     all
 }
 
-/// What a command asked for. The log holds what came of it, so the name is judged by that.
-fn name<'a>(events: impl Iterator<Item = &'a Recorded> + Clone) -> &'static str {
-    if events.clone().any(|recorded| matches!(recorded.event, Event::Merchant(_))) {
-        return "AcceptRequest";
-    }
-    let payment = events.filter_map(|recorded| match &recorded.event {
+/// What a command asked for. The log holds what came of it, so the name is judged by that: by its last event that
+/// tells.
+fn name<'a>(events: impl Iterator<Item = &'a Recorded>) -> &'static str {
+    let telling = events.filter_map(|recorded| match &recorded.event {
         Event::Payment(PaymentEvent::Initiated(..)) => Some("InitiateTransfer"),
         Event::Payment(PaymentEvent::Accepted(..)) => Some("Accept"),
         Event::Payment(PaymentEvent::Rejected(..)) => Some("Reject"),
         Event::Payment(PaymentEvent::Expired(..)) => Some("Expire"),
+        Event::Merchant(MerchantEvent::Created(..)) => Some("CreateRequest"),
+        Event::Merchant(MerchantEvent::Accepted(..)) => Some("AcceptRequest"),
+        Event::Webhook(_) => Some("RecordAttempt"),
         _ => None,
     });
-    payment.last().unwrap_or("ProvisionWallet")
+    telling.last().unwrap_or("ProvisionWallet")
+}
+
+/// The payment request that was paid, if the payment is one of those.
+fn request_of(events: &[Recorded]) -> Option<RequestNumber> {
+    events.iter().find_map(|recorded| match &recorded.event {
+        Event::Merchant(MerchantEvent::Accepted(number, _)) => Some(*number),
+        _ => None,
+    })
 }
 
 fn happened(recorded: &Recorded) -> Happened {
@@ -225,7 +243,11 @@ fn booked(recorded: &Recorded) -> Vec<Booked> {
     postings.iter().map(booked).collect()
 }
 
-async fn view_rows(views: &Views, found: &PaymentAsOf) -> Result<Vec<ViewRow>, AsOfError> {
+async fn view_rows(
+    views: &Views,
+    found: &PaymentAsOf,
+    request: Option<RequestNumber>,
+) -> Result<Vec<ViewRow>, AsOfError> {
     let payment = &found.payment;
     let place = i64::try_from(payment.reference.position().number()).unwrap_or(i64::MAX);
     let mut keys = vec![("transactions", "transactions", place)];
@@ -234,8 +256,14 @@ async fn view_rows(views: &Views, found: &PaymentAsOf) -> Result<Vec<ViewRow>, A
             keys.push(("statement", "entries", key));
         }
     }
-    let number = place.saturating_mul(2);
-    keys.extend([("webhooks", "webhooks", number), ("webhooks", "webhooks", number.saturating_add(1))]);
+    let receiver = place.saturating_mul(2);
+    for record in [receiver, receiver.saturating_add(1)] {
+        keys.push(("webhooks", "webhooks", record));
+        let attempts = (1..=i64::from(ATTEMPTS)).map(|attempt| record.saturating_mul(4).saturating_add(attempt));
+        keys.extend(attempts.map(|attempt| ("webhooks", "webhook_attempts", attempt)));
+    }
+    let request = request.and_then(|number| i64::try_from(number.number()).ok());
+    keys.extend(request.map(|number| ("merchants", "payment_requests", number)));
     let mut rows = Vec::new();
     for (view, table, key) in keys {
         let Some(table) = tables(view).iter().find(|known| known.name == table) else { continue };
@@ -258,6 +286,14 @@ async fn entry_keys(views: &Views, found: &PaymentAsOf, outcome: Position) -> Re
     Ok(keys)
 }
 
+impl ViewRow {
+    /// The event that made the row, where the events around the payment do not tell it.
+    fn place(&self) -> Option<Position> {
+        let told = ["webhook_attempts", "payment_requests"].contains(&self.view);
+        self.row.get("position").filter(|_| told).and_then(Json::as_u64).map(Position::new)
+    }
+}
+
 fn view_row(table: &Table, key: i64, row: &[Value]) -> ViewRow {
     let cells = table.columns.iter().zip(row).map(|(column, cell)| {
         let cell = match cell {
@@ -278,6 +314,7 @@ async fn webhooks(views: &Views, reference: Reference) -> Result<Vec<Told>, AsOf
         let row = views.webhook(record.id).await?.ok_or(AsOfError::Unknown("a webhook record"))?;
         let attempts = row.attempts.iter().map(|attempt| Attempt {
             attempt: attempt.attempt,
+            position: attempt.position.number(),
             at: attempt.at.to_string(),
             error: attempt.error.as_deref().map(str::to_owned),
         });

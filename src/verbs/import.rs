@@ -1,42 +1,18 @@
 //! `import`: an export taken into an empty store.
 
-use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use flexledger_domain::Position;
-use flexledger_domain::ids::LedgerId;
 use flexledger_eventstore::EventStore;
 use flexledger_replay::import::{ImportError, check, store};
-use serde::{Deserialize, Serialize};
 
+use super::imported::Imported;
 use super::{open, shutdown, verify};
 use crate::cli;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::output::Progress;
-
-/// Tells what the store of this data directory was imported from.
-const NOTE: &str = "imported.json";
-
-/// What is noted beside an imported store: heads up to its end were signed by another key than ours.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Imported {
-    /// The ledger.
-    pub ledger: Option<LedgerId>,
-    /// Where the file ended.
-    pub position: u64,
-    /// The chain hash there.
-    pub hash: String,
-    /// Whether everything is in the store.
-    pub done: bool,
-}
-
-/// What the store in this data directory was imported from; none if it was not.
-pub fn imported(data: &Path) -> Option<Imported> {
-    serde_json::from_slice(&std::fs::read(data.join(NOTE)).ok()?).ok()
-}
 
 /// Checks the file and stores it.
 pub async fn run(config: &Config, options: &cli::Import, json: bool) -> Result<ExitCode, Failure> {
@@ -61,7 +37,7 @@ async fn import(
     json: bool,
 ) -> Result<ExitCode, Failure> {
     let begun = target.head().await.map_err(|error| open::unreadable(&error))?;
-    let before = imported(&config.data).filter(|before| !before.done);
+    let before = Imported::read(&config.data).filter(|before| !before.done);
     if begun.position > Position::START && before.is_none() {
         return Err(not_empty(begun.position));
     }
@@ -81,11 +57,13 @@ async fn import(
     };
     let resume = before.is_some_and(|before| before == note(false));
     if begun.position > Position::START && !resume {
-        return Err(not_empty(begun.position));
+        let problem = format!("the store holds a part of another file, up to {}", begun.position);
+        let next = "Give the file whose import was broken off, or remove the store.";
+        return Err(Failure::Usage(Failure::hint(problem, next)));
     }
     // Until here nothing was written, and the end of the process is the end of it.
     let end = shutdown::requested()?;
-    write_note(&config.data, &note(false))?;
+    note(false).write(&config.data)?;
     let mut bar = Progress::for_job("events", json);
     let mut show = |done, all| bar.show(done, all);
     tokio::select! {
@@ -98,19 +76,9 @@ async fn import(
         }
     }
     drop(bar);
-    write_note(&config.data, &note(true))?;
+    note(true).write(&config.data)?;
     verify::show(&checked.report, json)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn write_note(data: &Path, note: &Imported) -> Result<(), Failure> {
-    let path = data.join(NOTE);
-    let text = serde_json::to_vec(note).map_err(std::io::Error::from)?;
-    let written = std::fs::File::create(&path).and_then(|mut file| {
-        file.write_all(&text)?;
-        file.sync_all()
-    });
-    written.map_err(|error| Failure::Store(format!("{} cannot be written: {error}", path.display())))
 }
 
 fn unusable(options: &cli::Import, error: &dyn std::fmt::Display) -> Failure {

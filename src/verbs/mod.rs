@@ -7,6 +7,7 @@ mod explain;
 mod export;
 mod head;
 mod import;
+mod imported;
 mod log;
 mod open;
 mod operator;

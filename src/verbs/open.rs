@@ -8,6 +8,7 @@ use flexledger_commands::vault::{KEY_FILE, PlatformKeys};
 use flexledger_eventstore::sqlite::{Mode, this_process};
 use flexledger_eventstore::{EventStore, StoreError};
 
+use super::imported;
 use crate::config::Config;
 use crate::failure::Failure;
 
@@ -25,11 +26,12 @@ pub fn data_directory(path: &Path) -> Result<(), Failure> {
 
 /// Opens the log for a server. On a database that several nodes share, who writes is settled later.
 pub async fn writer(config: &Config) -> Result<Arc<dyn EventStore>, Failure> {
+    imported::whole(&config.data)?;
     let mode = Mode::Writer { holder: this_process() };
     flexledger_eventstore::open(&config.events_place(), mode).await.map_err(|error| refused(config, &error))
 }
 
-/// Opens the log for one job that must be alone with it.
+/// Opens the log for one job that must be alone with it: an import, which may go on with a part of a ledger.
 pub async fn alone(config: &Config) -> Result<Arc<dyn EventStore>, Failure> {
     let opened = flexledger_eventstore::open_alone(&config.events_place(), &this_process()).await;
     opened.map_err(|error| refused(config, &error))
@@ -37,6 +39,7 @@ pub async fn alone(config: &Config) -> Result<Arc<dyn EventStore>, Failure> {
 
 /// Opens the log for reading, beside a server or alone.
 pub async fn reader(config: &Config) -> Result<Arc<dyn EventStore>, Failure> {
+    imported::whole(&config.data)?;
     flexledger_eventstore::open(&config.events_place(), Mode::Reader).await.map_err(|error| refused(config, &error))
 }
 

@@ -33,6 +33,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long the engine and the views may take to finish and write down what they have.
 const FINISH: Duration = Duration::from_secs(4);
 
+/// Tile roots of the Merkle tree: a cache.
+const TREE_FILE: &str = "tree.tiles";
+
 /// How a server is started.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
@@ -96,6 +99,11 @@ impl Server {
 
     /// A server of the past, beside a running one or alone: it reads the log up to a position, into views of its own,
     /// and nothing happens in it.
+    ///
+    /// It is ready when the log up to there is folded twice, side by side: into a scratch database, at the rate of a
+    /// rebuild, and into the state, which is several times faster. Neither begins further on. The live views stand
+    /// beyond the moment, and rows do not fold back; a snapshot is newer than most moments that are asked for, and its
+    /// directory may know applications that registered after it.
     async fn start_frozen(
         config: &Config,
         moment: Moment,
@@ -110,7 +118,6 @@ impl Server {
         let (frozen, newest) = Frozen::new(store, at).await.map_err(|error| Failure::Store(error.to_string()))?;
         let store: Arc<dyn EventStore> = Arc::new(frozen);
         let scratch = past::scratch(config)?;
-        let views = past::fold(&scratch, &store, at).await?;
         // Time stands still as well: what had not lapsed then has not lapsed.
         let now = match moment {
             Moment::Instant(instant) => instant,
@@ -119,8 +126,9 @@ impl Server {
         let vault = vault(config, &store).await?;
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(now));
         let options = EngineOptions { snapshots: None, clock, ..engine_options(config) };
-        let engine = start_engine(&store, &vault, options).await?;
-        let settings = Settings { frozen: true, ..settings(config, &token, front.address) };
+        let (views, engine) =
+            tokio::try_join!(past::fold(&scratch, &store, at), start_engine(&store, &vault, options))?;
+        let settings = Settings { frozen: true, tree_file: None, ..settings(config, &token, front.address) };
         let app = App::new(engine, views, vault, settings);
         front.entrance.open(router(app.clone()));
         app.warm_up().await.map_err(|error| views_failed(config, &error))?;
@@ -245,6 +253,7 @@ fn settings(config: &Config, token: &str, address: SocketAddr) -> Settings {
         rate_limits: config.rate_limits,
         trusted_proxies: config.server.trusted_proxies.clone(),
         frozen: false,
+        tree_file: Some(config.data.join(TREE_FILE)),
         operator_token: Some(Digest::of(token.as_bytes())),
     }
 }

@@ -7,7 +7,8 @@ use flexledger_eventstore::note::{Note, VerifierKey};
 use flexledger_replay::import::check;
 use flexledger_replay::{Report, SavedHead, Verify, verify};
 
-use super::{import, open};
+use super::imported::Imported;
+use super::open;
 use crate::cli;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -27,7 +28,7 @@ pub async fn run(config: &Config, options: &cli::Verify, json: bool) -> Result<E
     let store = open::reader(config).await?;
     let seed = open::platform_keys_if_any(config)?.map(|keys| *keys.head_seed());
     // Heads of an imported log were signed by the key of where it came from.
-    let foreign = import::imported(&config.data).map(|imported| imported.position);
+    let foreign = Imported::read(&config.data).map(|imported| imported.position);
     let by_us = saved.as_ref().is_none_or(|saved| foreign.is_none_or(|end| saved.position.number() > end));
     let seed = seed.filter(|_| by_us);
     let mut bar = Progress::new("events");

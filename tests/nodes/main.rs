@@ -14,6 +14,7 @@ mod proxy;
 #[allow(dead_code, reason = "a part of it is used here")]
 #[path = "../e2e/server.rs"]
 mod server;
+mod views;
 #[allow(dead_code, reason = "a part of it is used here")]
 #[path = "../e2e/world.rs"]
 mod world;

@@ -1,11 +1,13 @@
 //! The audit surface: who may read it, what it answers, and that its proofs are proofs.
 
+use flexledger_domain::Position;
 use flexledger_eventstore::hash::{Hash, chain_hash};
 use flexledger_eventstore::merkle::{verify_consistency, verify_inclusion};
 use flexledger_eventstore::note::{HeadSigner, Note};
 use serde_json::{Value, json};
 
 use super::world::{Answer, OPERATOR, Tenant, World};
+use crate::Settings;
 
 /// A world with one payment accepted, one waiting, and one day settled.
 async fn played() -> (World, Tenant, Tenant, String) {
@@ -307,4 +309,28 @@ async fn erased_text_is_gone_everywhere_and_the_books_stay() {
     assert!(verify_consistency(from, to, old, new, &path(&proof)));
     let balance = world.audit(&format!("/as-of/{to}/wallets/{}", wallet.id)).await.fine();
     assert_eq!(balance.text_of("/wallets/0/balance"), "-1500.2500");
+}
+
+/// The tile roots come from the file: a log that was changed behind its back still has the root that was told before.
+#[tokio::test]
+async fn the_tree_goes_on_after_a_restart_from_what_was_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree_file = Some(folder.path().join("tree.tiles"));
+    let world = World::with(Settings { tree_file, ..Settings::default() }).await;
+    for number in 0..300 {
+        let body = json!({"name": format!("Ada {number}")});
+        assert_eq!(world.post("/operator/v1/auditors", OPERATOR, &body).await.status, 201);
+    }
+    let root = async |world: &World| world.audit("/head").await.fine().json["root"].clone();
+    let first = root(&world).await;
+    world.app.trees().save(&world.app, 2).await;
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "one tile is not worth it");
+    world.app.trees().save(&world.app, 1).await;
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    world.store.tamper(Position::new(10), |record| record.bytes.push(b' '));
+    let settings = world.app.settings().clone();
+    let again = world.restarted(settings.clone()).await;
+    assert_eq!(root(&again).await, first);
+    let hashed = again.restarted(Settings { tree_file: None, ..settings }).await;
+    assert_ne!(root(&hashed).await, first);
 }

@@ -113,6 +113,11 @@ impl World {
     pub async fn administered_by(self, tenant: &Tenant) -> World {
         let admin_applications = [tenant.id.parse().unwrap()].into_iter().collect();
         let settings = Settings { admin_applications, ..self.app.settings().clone() };
+        self.restarted(settings).await
+    }
+
+    /// The same world behind handlers that remember nothing.
+    pub async fn restarted(self, settings: Settings) -> World {
         let app = App::new(self.app.engine().clone(), self.app.views().clone(), self.app.vault().clone(), settings);
         app.warm_up().await.unwrap();
         World { router: router(app.clone()), app, ..self }

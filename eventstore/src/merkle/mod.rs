@@ -3,6 +3,7 @@
 //! Leaf number p-1 is the event at position p. Pure parts: hashing, [`Compact`] for a root while reading on,
 //! [`verify_inclusion`] and [`verify_consistency`]. [`Tree`] makes roots and proofs for any size up to its own.
 
+pub mod saved;
 #[cfg(test)]
 mod tests;
 mod tree;

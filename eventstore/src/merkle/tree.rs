@@ -5,8 +5,8 @@
 //! tiles of records from the log (those that a leaf or the end of a tree falls into) and hashes the tile roots in
 //! between: below 2 ms at 2,000,000 events.
 //!
-//! The tile roots can be saved and loaded ([`Tree::to_bytes`], [`Tree::from_bytes`]), so that a start does not hash
-//! the whole log. They are only a cache: the caller takes [`Tree::follow`] from where they end.
+//! The tile roots can be saved and loaded ([`super::saved`]), so that a start does not hash the whole log. They are
+//! only a cache: the caller takes [`Tree::follow`] from where they end.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -55,6 +55,17 @@ impl Tree {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.tiles.len() as u64 * TILE + self.rest.len() as u64
+    }
+
+    /// How many complete tiles it has.
+    #[must_use]
+    pub fn tiles(&self) -> u64 {
+        self.tiles.len() as u64
+    }
+
+    /// The last event in a complete tile.
+    pub(super) fn tiled(&self) -> Position {
+        Position::new(self.tiles() * TILE)
     }
 
     /// Adds the leaf of the next event.
@@ -120,14 +131,12 @@ impl Tree {
     }
 
     /// The tile roots as bytes, to be loaded at the next start.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
         MAGIC.iter().copied().chain(self.tiles.iter().flat_map(|tile| tile.0)).collect()
     }
 
     /// Reads what [`Tree::to_bytes`] wrote. `None` when it is something else.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (hashes, odd) = bytes.strip_prefix(MAGIC)?.as_chunks::<32>();
         odd.is_empty().then(|| Tree { tiles: hashes.iter().copied().map(Hash).collect(), rest: Vec::new() })
     }

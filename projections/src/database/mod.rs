@@ -64,6 +64,18 @@ impl Database {
         }
     }
 
+    /// A writing connection for one small job beside the program that keeps the views. What is missing of the database
+    /// itself is made; the rows are guarded by the generation (see [`crate::marks`]).
+    pub async fn visitor(&self) -> Result<Writer, ViewError> {
+        match self {
+            Database::Sqlite(database) => Ok(Writer::Sqlite(database.writer().await?)),
+            Database::Postgres(database) => {
+                database.make().await?;
+                Ok(Writer::Postgres(Box::new(database.visitor())))
+            }
+        }
+    }
+
     /// The dialect that this database speaks.
     pub fn dialect(&self) -> Dialect {
         match self {

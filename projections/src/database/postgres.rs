@@ -66,6 +66,8 @@ pub(crate) struct Database {
 pub(crate) struct Writer {
     options: PgConnectOptions,
     connection: Option<PgConnection>,
+    /// Whether it keeps the views, alone.
+    keeps: bool,
 }
 
 /// Reads within one transaction, which ends when this is dropped.
@@ -105,7 +107,12 @@ impl Database {
 
     /// A writing connection, to be made.
     pub fn writer(&self) -> Writer {
-        Writer { options: self.options.clone(), connection: None }
+        Writer { options: self.options.clone(), connection: None, keeps: true }
+    }
+
+    /// A writing connection beside the one that keeps the views.
+    pub fn visitor(&self) -> Writer {
+        Writer { keeps: false, ..self.writer() }
     }
 
     pub async fn rows(&self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>, ViewError> {
@@ -156,7 +163,7 @@ impl Writer {
             Some(connection) => connection,
             None => {
                 let mut connection = connect(&self.options).await?;
-                if !connection.fetch_one(HOLD).await?.try_get::<bool, _>(0)? {
+                if self.keeps && !connection.fetch_one(HOLD).await?.try_get::<bool, _>(0)? {
                     let text =
                         "another process keeps these views: give every node its own, with ?schema=<name> or a file";
                     return Err(sqlx::Error::Configuration(text.into()));

@@ -1,8 +1,8 @@
 //! Webhook records and their attempts.
 
-use flexledger_domain::Instant;
 use flexledger_domain::ids::{ApplicationId, WebhookId};
 use flexledger_domain::payments::{Delivery, DeliveryStatus, Direction, Payment, Status, WebhookRecord};
+use flexledger_domain::{Instant, Position};
 
 use super::cells::Cells;
 use super::order::{By, Properties, order};
@@ -45,7 +45,8 @@ impl Views {
         });
         let (payment, record) = found.ok_or_else(|| damaged("a payment for each record"))?;
         let first = number.saturating_mul(4);
-        let sql = "SELECT number, at, error FROM webhook_attempts WHERE number > ? AND number < ? ORDER BY number";
+        let sql =
+            "SELECT number, position, at, error FROM webhook_attempts WHERE number > ? AND number < ? ORDER BY number";
         let rows = self.database.rows(sql, &[count(first), count(first.saturating_add(4))]).await?;
         let attempts = rows.iter().map(|row| attempt(&mut Cells::of("webhook_attempts", row)));
         Ok(Some(WebhookRow { attempts: attempts.collect::<Result<_, _>>()?, payment, record }))
@@ -118,5 +119,6 @@ fn delivery(cells: &mut Cells<'_>) -> Result<Delivery, ViewError> {
 
 fn attempt(cells: &mut Cells<'_>) -> Result<AttemptRow, ViewError> {
     let number = u8::try_from(cells.int()? % 4).map_err(|_| damaged("an attempt"))?;
-    Ok(AttemptRow { attempt: number, at: cells.instant()?, error: cells.optional_text()? })
+    let position = Position::new(cells.count()?);
+    Ok(AttemptRow { attempt: number, position, at: cells.instant()?, error: cells.optional_text()? })
 }

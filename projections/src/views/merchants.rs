@@ -41,6 +41,7 @@ static REQUESTS: Table = Table {
 
 const COLUMNS: &[Column] = &[
     column("number", Kind::Int),
+    column("position", Kind::Int),
     column("merchant", Kind::Id),
     column("reference", Kind::Text),
     column("payee", Kind::Id),
@@ -55,9 +56,9 @@ const COLUMNS: &[Column] = &[
     column("created_at", Kind::Instant),
     column("updated_at", Kind::Instant),
 ];
-const STATE: usize = 9;
-const PAYMENT: usize = 10;
-const UPDATED_AT: usize = 13;
+const STATE: usize = 10;
+const PAYMENT: usize = 11;
+const UPDATED_AT: usize = 14;
 
 /// The view.
 pub(super) struct Merchants;
@@ -68,7 +69,7 @@ impl View for Merchants {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static Table] {
@@ -111,6 +112,7 @@ fn create(
 ) -> Result<(), Stop> {
     let row = [
         count(number.number()),
+        position(recorded.position),
         body.merchant.uuid().into(),
         (&body.reference).into(),
         body.payee.uuid().into(),

@@ -7,7 +7,7 @@ use flexledger_domain::{Event, Instant, Recorded, Reference};
 
 use crate::changes::Changes;
 use crate::table::{Column, Index, Kind, Table, column, optional};
-use crate::value::{Key, Value};
+use crate::value::{Key, Value, position};
 use crate::view::{Stop, View};
 
 pub(super) const NAME: &str = "webhooks";
@@ -52,7 +52,12 @@ const FAILED_FOR: usize = 11;
 
 static ATTEMPTS: Table = Table {
     name: "webhook_attempts",
-    columns: &[column("number", Kind::Int), column("at", Kind::Instant), optional("error", Kind::Text)],
+    columns: &[
+        column("number", Kind::Int),
+        column("position", Kind::Int),
+        column("at", Kind::Instant),
+        optional("error", Kind::Text),
+    ],
     indexes: &[],
 };
 
@@ -65,7 +70,7 @@ impl View for Webhooks {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [&'static Table] {
@@ -183,6 +188,6 @@ fn attempt(event: &WebhookEvent, recorded: &Recorded, changes: &mut Changes) -> 
         cells.push((FAILED_FOR, body.application.uuid().into()));
     }
     changes.update(0, Key::Int(made.number), cells);
-    changes.append(1, [Value::Int(place), made.at.into(), made.error.into()]);
+    changes.append(1, [Value::Int(place), position(recorded.position), made.at.into(), made.error.into()]);
     Ok(())
 }

@@ -26,7 +26,7 @@ use flexledger_eventstore::{EventStore, StoreError, record};
 use flexledger_projections::audit::{names, tables};
 use flexledger_projections::frozen::{Frozen, Stand};
 use flexledger_projections::marks::set_reconciled;
-use flexledger_projections::switch::Switch;
+use flexledger_projections::switch::{Switch, prepare};
 use flexledger_projections::tracker::Tracker;
 use flexledger_projections::{ViewError, Views};
 use serde::Serialize;
@@ -172,8 +172,7 @@ pub async fn reconcile(mut job: Reconcile<'_>) -> Result<Report, ReconcileError>
 pub async fn rebuild(mut job: Reconcile<'_>, accept: bool) -> Result<(Report, bool), ReconcileError> {
     let names = job.names()?;
     let mut scratch = Scratch::open(&job.folder, &names).await?;
-    // Makes the tables that must be there to be read.
-    drop(Switch::begin(&job.views_url, &scratch.path).await?);
+    prepare(&job.views_url).await?;
     let report = job.compare(&mut scratch, &names).await?;
     let switched = report.ok || accept;
     if switched {

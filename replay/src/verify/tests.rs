@@ -75,6 +75,52 @@ async fn every_flipped_byte_is_found_at_its_position() {
     }
 }
 
+/// Changes a text in a record; its hash no longer fits then.
+fn replace(store: &MemoryStore, position: u64, from: &str, to: &str) {
+    store.tamper(Position::new(position), |record| {
+        let text = String::from_utf8(record.bytes.clone()).unwrap();
+        assert!(text.contains(from), "{from}");
+        record.bytes = text.replacen(from, to, 1).into_bytes();
+    });
+}
+
+#[tokio::test]
+async fn each_check_finds_its_own() {
+    let store = log(5, 300).await;
+    let records = store.read(Position::START, 10_000).await.unwrap();
+    let booked = |stored: &&Record| String::from_utf8_lossy(&stored.bytes).contains("transaction.accepted");
+    let booked = records.iter().rfind(booked).unwrap().position.number();
+    assert!(booked > 60, "behind the others");
+    store.tamper(Position::new(10), |record| record.hash.0[0] ^= 1);
+    store.tamper(Position::new(30), |record| record.bytes = vec![0xff, 0xfe]);
+    replace(&store, 40, "\"recorded_at\":\"2026", "\"recorded_at\":\"2025");
+    replace(&store, 50, "\"position\":50", "\"position\":51");
+    replace(&store, booked, "\"side\":\"debit\"", "\"side\":\"credit\"");
+    let report = report(&store, None).await;
+    let found: Vec<_> = report.violations.iter().map(|one| (one.position.unwrap_or(0), one.check)).collect();
+    for expected in [(10, "chain"), (30, "records"), (40, "time"), (50, "positions"), (booked, "journals")] {
+        assert!(found.contains(&expected), "{expected:?}: {found:?}");
+    }
+    for (position, check) in found.iter().filter(|(_, check)| ["chain", "records", "time"].contains(check)) {
+        assert!([10, 11, 30, 40, 50, booked].contains(position), "{check} at {position}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_of_violations_ends() {
+    let store = log(8, 2500).await;
+    let head = store.head().await.unwrap().position.number();
+    assert!(head > VIOLATIONS_MAX as u64);
+    for position in 1..=head {
+        store.tamper(Position::new(position), |record| record.hash.0[0] ^= u8::try_from(position % 200 + 1).unwrap());
+    }
+    let report = report(&store, None).await;
+    assert!(!report.ok);
+    assert_eq!(report.violations.len(), VIOLATIONS_MAX + 1);
+    let last = report.violations.last().unwrap();
+    assert!(last.message.contains(&(head - VIOLATIONS_MAX as u64).to_string()), "{}", last.message);
+}
+
 #[tokio::test]
 async fn a_saved_head_shows_a_rewritten_log_whose_hashes_fit() {
     let store = log(3, 60).await;

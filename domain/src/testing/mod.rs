@@ -1,19 +1,16 @@
 //! Support for tests of this and other crates: a ledger driven by hand, and random histories from a seed.
 
+mod play;
+
 use crate::decision::{Command, Context, Decision, Policy, Refusal};
 use crate::event::{Actor, Event, Recorded};
-use crate::identity::{
-    CreateSubject, CreateTag, DeactivateApplication, Handle, Local, Profile, PublicKey, RegisterApplication,
-    SetTagActive, TagQuery,
-};
-use crate::ids::{ApplicationId, ClientId, CommandId, EventId, Ids, Position, Reference, SubjectId};
+use crate::identity::{CreateSubject, CreateTag, Handle, Local, Profile, PublicKey, RegisterApplication, TagQuery};
+use crate::ids::{ApplicationId, ClientId, CommandId, EventId, Ids, Position, SubjectId};
 use crate::ledger::Ledger;
 use crate::money::{Amount, Currency, Money};
-use crate::payments::{Accept, Expire, InitiateTransfer, Payment, PaymentEvent, Reject, SCALE};
+use crate::payments::{InitiateTransfer, Payment, PaymentEvent, SCALE};
 use crate::personal::PersonalText;
-use crate::settlement::RunSettlement;
-use crate::time::{Date, Instant, Span};
-use crate::webhooks::{Outcome, Owed, RecordAttempt};
+use crate::time::{Instant, Span};
 use uuid::Uuid;
 
 /// Identifiers that count up: the same sequence in every run.
@@ -183,19 +180,6 @@ impl World {
         })
     }
 
-    /// A random history of `steps` steps, the same for the same seed: payments between a few applications in two
-    /// currencies, accepted, rejected or left to lapse, with settlements, late entries and disabled tags between.
-    #[must_use]
-    pub fn random(seed: u64, steps: usize) -> World {
-        let mut world = World::default();
-        world.open_log();
-        let mut play = Play { dice: Dice::new(seed), tags: Vec::new(), applications: Vec::new(), open: Vec::new() };
-        for step in 0..steps {
-            play.step(&mut world, step);
-        }
-        world
-    }
-
     /// The two events that every log begins with.
     pub fn open_log(&mut self) {
         use crate::ids::{Epoch, LedgerId};
@@ -206,117 +190,6 @@ impl World {
         let epoch = SystemEvent::EpochOpened(ledger, EpochOpened { epoch: Epoch(1), node: "test".to_owned() });
         for event in [opened, epoch] {
             self.record(event.into(), Actor::System, command, None);
-        }
-    }
-}
-
-struct Play {
-    dice: Dice,
-    applications: Vec<ApplicationId>,
-    tags: Vec<(ApplicationId, TagQuery)>,
-    open: Vec<(Reference, ApplicationId)>,
-}
-
-impl Play {
-    fn step(&mut self, world: &mut World, step: usize) {
-        world.wait(u32::try_from(self.dice.below(900)).unwrap_or(0));
-        match self.dice.below(100) {
-            _ if self.applications.len() < 2 => self.join(world, step),
-            0..=1 => self.join(world, step),
-            2..=5 => self.add_tag(world, step),
-            6..=49 => self.initiate(world),
-            50..=79 => self.accept(world),
-            80..=86 => self.reject(world),
-            87..=91 => self.expire(world),
-            92..=94 => self.settle(world),
-            95 => world.wait(40_000),
-            96..=97 => self.deliver(world),
-            _ => self.switch(world),
-        }
-    }
-
-    fn join(&mut self, world: &mut World, step: usize) {
-        let Ok(handle) = Handle::new(&format!("app-{step}{}", if step.is_multiple_of(4) { "x" } else { "" })) else {
-            return;
-        };
-        if let Ok(id) = world.application(&handle) {
-            self.applications.push(id);
-            self.add_tag(world, step);
-            self.add_tag(world, step + 1_000_000);
-        }
-    }
-
-    fn add_tag(&mut self, world: &mut World, step: usize) {
-        let Some(caller) = self.dice.pick(&self.applications).copied() else { return };
-        let Ok(local) = Local::new(&format!("tag-{step}")) else { return };
-        if world.tag(caller, &local).is_ok() {
-            self.tags.push((caller, TagQuery::Bare(local)));
-        }
-    }
-
-    fn initiate(&mut self, world: &mut World) {
-        let (Some(from), Some(to)) = (self.dice.pick(&self.tags).cloned(), self.dice.pick(&self.tags).cloned()) else {
-            return;
-        };
-        let code = if self.dice.below(4) == 0 { "USD" } else { "NGN" };
-        let minor = i128::from(self.dice.bits() % 1_000_000_000) + 1;
-        if let Ok(payment) = world.initiate(from.0, (&from.1, &to.1), minor, code) {
-            self.open.push((payment.reference, payment.receiver.application));
-        }
-    }
-
-    fn take(&mut self) -> Option<(Reference, ApplicationId)> {
-        let at = self.dice.below(self.open.len());
-        (at < self.open.len()).then(|| self.open.swap_remove(at))
-    }
-
-    fn accept(&mut self, world: &mut World) {
-        let Some((reference, caller)) = self.take() else { return };
-        let _refused_when_overdue = world.give(&Accept { caller, reference });
-    }
-
-    fn reject(&mut self, world: &mut World) {
-        let Some((reference, caller)) = self.take() else { return };
-        let reason = (self.dice.below(2) == 0).then(|| "no".into());
-        let _refused_when_overdue = world.give(&Reject { caller, reference, reason });
-    }
-
-    fn expire(&mut self, world: &mut World) {
-        let overdue: Vec<_> = world.ledger.payments.overdue(world.now).take(5).collect();
-        for reference in overdue {
-            let _always_fine = world.give(&Expire { reference });
-        }
-    }
-
-    fn settle(&mut self, world: &mut World) {
-        let open: Vec<Date> = world.ledger.settlement.open_until(world.now.date()).collect();
-        for date in open {
-            let _always_fine = world.give(&RunSettlement { actor: Actor::System, date });
-        }
-    }
-
-    /// Reports an attempt for some of the webhooks that are owed.
-    fn deliver(&mut self, world: &mut World) {
-        let owed: Vec<Owed> = world.ledger.webhooks.owed_after(Position::START).take(12).cloned().collect();
-        for Owed { id, transaction, direction, delivery, .. } in owed {
-            let outcome = match self.dice.below(5) {
-                0 => continue,
-                1..=2 => Outcome::Failed("HTTP 503".into()),
-                _ => Outcome::Delivered,
-            };
-            let (attempt, at) = (delivery.attempts + 1, world.now);
-            let _always_fine = world.give(&RecordAttempt { webhook: id, transaction, direction, attempt, at, outcome });
-        }
-    }
-
-    fn switch(&mut self, world: &mut World) {
-        if self.dice.below(12) == 0 {
-            let Some(application) = self.dice.pick(&self.applications).copied() else { return };
-            let command = DeactivateApplication { caller: application, admin: false, application };
-            let _always_fine = world.give(&command);
-        } else if let Some((caller, tag)) = self.dice.pick(&self.tags).cloned() {
-            let active = self.dice.below(3) > 0;
-            let _always_fine = world.give(&SetTagActive { caller, tag, active });
         }
     }
 }

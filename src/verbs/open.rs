@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use flexledger_commands::vault::{KEY_FILE, PlatformKeys};
 use flexledger_eventstore::sqlite::{Mode, this_process};
-use flexledger_eventstore::{EventStore, StoreError};
+use flexledger_eventstore::{EventStore, Place, StoreError};
 
 use crate::config::Config;
 use crate::failure::Failure;
@@ -45,8 +45,12 @@ fn refused(config: &Config, error: &StoreError) -> Failure {
     let next = match error {
         StoreError::Held(_) => "One process writes a log. Stop that one first, or name another --data directory.",
         StoreError::Unusable(_) => "Name the ledger with --data or --events.",
-        StoreError::Server(_) => "Check that the database server runs and can be reached.",
-        StoreError::Database(_) | StoreError::File(_) => "Check the disk and the permissions of the data directory.",
+        StoreError::Database(_) | StoreError::File(_) if matches!(config.events_place(), Place::Sqlite(_)) => {
+            "Check the disk and the permissions of the data directory."
+        }
+        StoreError::Server(_) | StoreError::Database(_) | StoreError::File(_) => {
+            "Check that the database server runs, can be reached, and is the one that the URL means."
+        }
     };
     Failure::Store(Failure::hint(format!("{}: {error}", config.events_place()), next))
 }

@@ -8,6 +8,7 @@
 #[path = "../e2e/client.rs"]
 mod client;
 mod cluster;
+mod encrypted;
 mod load;
 mod moving;
 mod proxy;

@@ -4,12 +4,14 @@
 //! two writers one wins each place, and a leader that was replaced while it was away cannot add to the log any more.
 //! Readers see whole batches only, because a batch is one transaction.
 //!
-//! Budget: one round trip and one sync per batch, one connection that writes, one for the right to lead, one that
-//! listens, and at most eight that read; each is made anew after the server was away. Nothing waits for ever: an append is given up after
-//! [`APPEND_TIMEOUT`] as of unknown outcome, which the fence makes safe.
+//! Budget: one round trip and one sync per batch, one connection that writes, one for the right to lead, one that tells
+//! of growth while leading or hears of it while following (`hints`), and at most eight that read; each is made anew
+//! after the server was away. Nothing waits for ever: an append is given up after [`APPEND_TIMEOUT`] as of unknown
+//! outcome, which the fence makes safe.
 
 mod append;
 mod connect;
+mod hints;
 mod lease;
 mod schema;
 #[cfg(test)]
@@ -27,6 +29,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use self::connect::Target;
+use self::hints::Hints;
 use crate::hash::Hash;
 use crate::lease::{Candidate, Lease};
 use crate::port::{AppendError, Batch, EventStore, Head, Record, StoreError, SubjectKey, check_batch};
@@ -77,6 +80,7 @@ pub struct PostgresStore {
     access: Access,
     writer: Mutex<Option<PgConnection>>,
     leading: Mutex<Option<PgConnection>>,
+    hints: Hints,
     /// The term that appends are made in; 0 when the right to lead was not asked for.
     term: AtomicI64,
     durability: String,
@@ -106,7 +110,8 @@ impl PostgresStore {
         connect::close(connection).await;
         let readers = target.readers();
         let (writer, leading) = (Mutex::new(None), Mutex::new(None));
-        Ok(PostgresStore { target, readers, access, writer, leading, term: AtomicI64::new(0), durability })
+        let (hints, term) = (Hints::new(target.clone()), AtomicI64::new(0));
+        Ok(PostgresStore { target, readers, access, writer, leading, hints, term, durability })
     }
 
     /// Where it is, without any secret: `host:port/database`.
@@ -117,6 +122,7 @@ impl PostgresStore {
 
     /// Closes the connections.
     pub async fn close(&self) {
+        self.hints.close();
         for slot in [&self.writer, &self.leading] {
             if let Some(connection) = slot.lock().await.take() {
                 connect::close(connection).await;
@@ -174,6 +180,9 @@ impl EventStore for PostgresStore {
             .unwrap_or_else(|_| Err(AppendError::Unknown(connect::timed_out("an append"))));
         if matches!(result, Ok(()) | Err(AppendError::Conflict(_))) {
             *slot = Some(connection);
+        }
+        if result.is_ok() && !batch.records.is_empty() {
+            self.hints.tell();
         }
         result
     }
@@ -235,6 +244,10 @@ impl EventStore for PostgresStore {
             Ok(())
         };
         tokio::time::timeout(LEASE_TIMEOUT, resigning).await.unwrap_or_else(|_| Err(connect::timed_out("resigning")))
+    }
+
+    async fn grown(&self) {
+        self.hints.heard().await;
     }
 
     async fn close(&self) {

@@ -8,6 +8,8 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod bent;
+mod erasure;
 mod faults;
 mod nodes;
 mod races;

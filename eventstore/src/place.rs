@@ -119,7 +119,8 @@ pub async fn open(place: &Place, mode: Mode) -> Result<Arc<dyn EventStore>, Stor
         Place::Kurrent(url) => {
             let address =
                 url.parse().map_err(|error: crate::kurrent::AddressError| StoreError::Unusable(error.to_string()))?;
-            Ok(Arc::new(crate::kurrent::KurrentStore::open(address).await?))
+            let store = crate::kurrent::KurrentStore::open(address).await?;
+            Ok(Arc::new(if matches!(mode, Mode::Reader) { store.read_only() } else { store }))
         }
         #[cfg(not(feature = "kurrentdb"))]
         Place::Kurrent(_) => Err(StoreError::Unusable("this program was built without KurrentDB".to_owned())),

@@ -14,4 +14,5 @@ mod faults;
 mod nodes;
 mod races;
 mod restarts;
+mod rivals;
 mod world;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use flexledger_domain::Position;
 use flexledger_domain::ids::LedgerId;
-use flexledger_eventstore::EventStore;
+use flexledger_eventstore::{EventStore, StoreError};
 use flexledger_replay::import::{ImportError, check, store};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,13 @@ pub fn imported(data: &Path) -> Option<Imported> {
     serde_json::from_slice(&std::fs::read(data.join(NOTE)).ok()?).ok()
 }
 
+/// Whether the store holds the beginning only of what was to be imported from this data directory.
+pub async fn is_unfinished(data: &Path, store: &Arc<dyn EventStore>) -> Result<bool, StoreError> {
+    let Some(noted) = imported(data).filter(|noted| !noted.done) else { return Ok(false) };
+    let head = store.head().await?.position;
+    Ok(head > Position::START && head.number() < noted.position)
+}
+
 /// Checks the file and stores it.
 pub async fn run(config: &Config, options: &cli::Import, json: bool) -> Result<ExitCode, Failure> {
     if !options.file.is_file() {
@@ -46,11 +53,10 @@ pub async fn run(config: &Config, options: &cli::Import, json: bool) -> Result<E
     open::data_directory(&config.data)?;
     // The store first: one that is held or not empty is told before a long file is read.
     let target = open::alone(config).await?;
-    let done = import(config, options, &target, json).await;
-    if let Err(error) = target.resign().await {
+    let done = import(config, options, target.store(), json).await;
+    if let Err(error) = target.finish().await {
         tracing::warn!(%error, "import.resign");
     }
-    target.close().await;
     done
 }
 

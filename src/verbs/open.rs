@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use flexledger_commands::vault::{KEY_FILE, PlatformKeys};
 use flexledger_eventstore::sqlite::{Mode, this_process};
-use flexledger_eventstore::{EventStore, Place, StoreError};
+use flexledger_eventstore::{Alone, EventStore, Place, StoreError};
 
 use crate::config::Config;
 use crate::failure::Failure;
@@ -30,8 +30,8 @@ pub async fn writer(config: &Config) -> Result<Arc<dyn EventStore>, Failure> {
 }
 
 /// Opens the log for one job that must be alone with it.
-pub async fn alone(config: &Config) -> Result<Arc<dyn EventStore>, Failure> {
-    let opened = flexledger_eventstore::open_alone(&config.events_place(), &this_process()).await;
+pub async fn alone(config: &Config) -> Result<Alone, Failure> {
+    let opened = Alone::open(&config.events_place(), &this_process()).await;
     opened.map_err(|error| refused(config, &error))
 }
 

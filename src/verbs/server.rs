@@ -11,7 +11,7 @@ use flexledger_api::http::names::Names;
 use flexledger_api::{App, Entrance, Limits, Settings, router, serve};
 use flexledger_commands::clock::{Clock, ManualClock, SystemClock};
 use flexledger_commands::reactors::{deliver_webhooks, expire_overdue, settle_daily};
-use flexledger_commands::vault::Vault;
+use flexledger_commands::vault::{Vault, VaultError};
 use flexledger_commands::{Engine, Options as EngineOptions};
 use flexledger_domain::{Policy, Span};
 use flexledger_eventstore::EventStore;
@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::rebuild::scheduled;
-use super::{open, past, token};
+use super::{import, open, past, token};
 use crate::config::Config;
 use crate::failure::Failure;
 
@@ -79,6 +79,7 @@ impl Server {
         }
         // The log first: a second writer is told who holds it, not that the address is taken.
         let store = open::writer(config).await?;
+        refuse_unfinished(config, &store).await?;
         let token = token::open_or_create(&config.data)?;
         let front = listen(config).await?;
         announce(front.address)?;
@@ -160,6 +161,15 @@ impl Server {
     }
 }
 
+/// What an import has left half done is no ledger to go on with.
+async fn refuse_unfinished(config: &Config, store: &Arc<dyn EventStore>) -> Result<(), Failure> {
+    if !import::is_unfinished(&config.data, store).await.map_err(|error| open::unreadable(&error))? {
+        return Ok(());
+    }
+    let next = "Run `flexledger import` again with the same file; it goes on from there.";
+    Err(Failure::Store(Failure::hint(format!("{}: an import is not finished", config.events_place()), next)))
+}
+
 async fn listen(config: &Config) -> Result<Front, Failure> {
     let refused = |error: std::io::Error| {
         let problem = format!("cannot listen on {}: {error}", config.listen);
@@ -196,7 +206,14 @@ async fn assemble(
 
 async fn vault(config: &Config, store: &Arc<dyn EventStore>) -> Result<Arc<Vault>, Failure> {
     let vault = Vault::new(open::platform_keys(config)?, store.clone()).await;
-    vault.map(Arc::new).map_err(|error| Failure::Store(error.to_string()))
+    vault.map(Arc::new).map_err(|error| match error {
+        VaultError::WrongPlatformKey | VaultError::OtherPlatformKey => {
+            let next =
+                "Copy platform.key from the data directory of a node that serves this ledger, or from its backup.";
+            Failure::Usage(Failure::hint(format!("{}: {error}", config.data.display()), next))
+        }
+        error => Failure::Store(error.to_string()),
+    })
 }
 
 async fn start_engine(

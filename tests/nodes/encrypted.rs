@@ -12,9 +12,8 @@ fn log_and_views_are_reached_by_encrypted_connections() {
     let Some(postgres) = PostgresServer::start_encrypted(&authority) else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let url = runtime.block_on(postgres.database()).replace("127.0.0.1", "localhost");
-    let trusting = |authority: &Authority| {
-        format!("{url}?sslmode=verify-full&sslrootcert={}", authority.certificate().display())
-    };
+    let trusting =
+        |authority: &Authority| format!("{url}?sslmode=verify-full&sslrootcert={}", authority.certificate().display());
     let folder = tempfile::tempdir().unwrap();
     let events = trusting(&authority);
     let views = format!("{events}&schema=node_a");

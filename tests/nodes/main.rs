@@ -9,6 +9,7 @@
 mod client;
 mod cluster;
 mod encrypted;
+mod keys;
 mod load;
 mod moving;
 mod proxy;

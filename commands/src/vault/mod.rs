@@ -49,11 +49,16 @@ impl Vault {
     /// A vault over the subject keys of `store`, all of which it loads.
     ///
     /// # Errors
-    /// [`VaultError::WrongPlatformKey`] when the stored keys were sealed under another platform key, and
-    /// [`VaultError::Store`] when they cannot be read.
+    /// [`VaultError::WrongPlatformKey`] when the stored keys were sealed under another platform key,
+    /// [`VaultError::OtherPlatformKey`] when other nodes use another one, and [`VaultError::Store`] when keys cannot be
+    /// read.
     pub async fn new(platform: PlatformKeys, store: Arc<dyn EventStore>) -> Result<Self, VaultError> {
         let vault = Vault { platform, store, subjects: RwLock::default() };
+        // Keys first: a node that cannot open them must not be the one whose platform key is remembered.
         vault.reload().await?;
+        if !vault.store.is_platform_key(vault.platform.fingerprint()).await? {
+            return Err(VaultError::OtherPlatformKey);
+        }
         Ok(vault)
     }
 

@@ -1,3 +1,4 @@
+mod alone;
 mod tls;
 
 use std::sync::Arc;

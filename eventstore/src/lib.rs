@@ -4,6 +4,7 @@
 //! bytes and positions, nothing of what an event means: [`sqlite`] is the default, [`postgres`] serves several
 //! nodes, [`memory`] is for tests. All are held to the suite in `contract` (feature `contract`).
 
+mod alone;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod hash;
@@ -25,11 +26,12 @@ pub mod tail;
 #[cfg(any(test, feature = "contract"))]
 pub mod testing;
 
+pub use alone::Alone;
 pub use hash::Hash;
 pub use lease::{Candidate, Lease};
 pub use leaves::Leaves;
 pub use memory::MemoryStore;
-pub use place::{Place, PlaceError, open, open_alone};
+pub use place::{Place, PlaceError, open};
 pub use port::{AppendError, Batch, EventStore, Head, Record, StoreError, SubjectKey};
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;

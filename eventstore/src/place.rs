@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::lease::{Candidate, Lease};
 use crate::port::{EventStore, StoreError};
 use crate::postgres::{Access, PostgresStore};
 use crate::sqlite::{Mode, SqliteStore};
@@ -119,23 +118,11 @@ pub async fn open(place: &Place, mode: Mode) -> Result<Arc<dyn EventStore>, Stor
         Place::Kurrent(url) => {
             let address =
                 url.parse().map_err(|error: crate::kurrent::AddressError| StoreError::Unusable(error.to_string()))?;
-            Ok(Arc::new(crate::kurrent::KurrentStore::open(address).await?))
+            let store = crate::kurrent::KurrentStore::open(address).await?;
+            Ok(Arc::new(if matches!(mode, Mode::Reader) { store.read_only() } else { store }))
         }
         #[cfg(not(feature = "kurrentdb"))]
         Place::Kurrent(_) => Err(StoreError::Unusable("this program was built without KurrentDB".to_owned())),
-    }
-}
-
-/// Opens the log at `place` for one job that must be its only writer, such as an import.
-///
-/// # Errors
-/// [`StoreError::Held`] when a server leads there.
-pub async fn open_alone(place: &Place, holder: &str) -> Result<Arc<dyn EventStore>, StoreError> {
-    let store = open(place, Mode::Writer { holder: holder.to_owned() }).await?;
-    let candidate = Candidate { node: holder.to_owned(), address: None };
-    match store.lead(&candidate).await? {
-        Lease::Mine { .. } => Ok(store),
-        Lease::Theirs { leader } => Err(StoreError::Held(leader.node)),
     }
 }
 

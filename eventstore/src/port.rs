@@ -113,6 +113,18 @@ pub trait EventStore: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Notes, in a store that several nodes share, that the log holds a part only of what is to be stored, so that no
+    /// node leads it; or that it is whole again.
+    async fn mark_unfinished(&self, _unfinished: bool) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Whether the platform key of this log is the one with this fingerprint. A store that several nodes share keeps
+    /// the first one that it is told, and opens nothing with it; others hold it to be the one.
+    async fn is_platform_key(&self, _fingerprint: &[u8; 32]) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
     /// Waits until the log may have grown, if the store hears of that from outside. A hint: it may come for nothing, or
     /// not at all, so callers look by themselves now and then.
     async fn grown(&self) {

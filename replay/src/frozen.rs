@@ -77,6 +77,10 @@ impl EventStore for Frozen {
         Ok(Lease::Theirs { leader: Candidate { node: NOBODY.to_owned(), address: None } })
     }
 
+    async fn is_platform_key(&self, fingerprint: &[u8; 32]) -> Result<bool, StoreError> {
+        self.inner.is_platform_key(fingerprint).await
+    }
+
     async fn close(&self) {
         self.inner.close().await;
     }

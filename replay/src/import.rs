@@ -101,7 +101,7 @@ pub fn check(
 /// Stores a checked file in an empty store, or goes on where an import of the same file was broken off.
 ///
 /// # Errors
-/// [`ImportError`]. Broken off, the store holds the beginning of the file.
+/// [`ImportError`]. Broken off, the store holds the beginning of the file, and knows that it does.
 pub async fn store(
     path: &Path,
     checked: &Checked,
@@ -113,6 +113,18 @@ pub async fn store(
     if begun.position > Position::START && !resume {
         return Err(ImportError::NotEmpty(begun.position));
     }
+    store.mark_unfinished(true).await?;
+    store_after(begun, path, checked, store, progress).await?;
+    Ok(store.mark_unfinished(false).await?)
+}
+
+async fn store_after(
+    begun: Head,
+    path: &Path,
+    checked: &Checked,
+    store: &Arc<dyn EventStore>,
+    progress: &mut (dyn FnMut(u64, u64) + Send),
+) -> Result<(), ImportError> {
     let mut lines = Lines::open(path)?;
     let mut head = Head::default();
     let mut batch: Vec<Record> = Vec::with_capacity(PORTION);

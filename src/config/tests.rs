@@ -86,3 +86,28 @@ fn insecure_targets_are_fine_on_a_loopback_listener_only() {
     assert!(config("127.0.0.1:0").allow_insecure() && config("[::1]:0").allow_insecure());
     assert!(!config("0.0.0.0:0").allow_insecure());
 }
+
+/// What a file says of the environment, by name.
+fn variables_in(text: &str) -> Vec<String> {
+    let begins = text.match_indices("FLEXLEDGER_").map(|(at, _)| text.split_at(at).1);
+    let name = |from: &str| from.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect::<String>();
+    begins.map(name).collect()
+}
+
+#[test]
+fn every_variable_that_the_deployment_files_name_is_a_setting() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("deploy") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("a text");
+        for variable in variables_in(&text) {
+            let key = variable.trim_start_matches("FLEXLEDGER_").to_lowercase().replace("__", ".");
+            assert!(keys::is_key(&key), "{}: {variable} is no setting", path.display());
+            found.push(variable);
+        }
+    }
+    for name in ["FLEXLEDGER_EVENTS", "FLEXLEDGER_DATA", "FLEXLEDGER_LISTEN", "FLEXLEDGER_SERVER__ADVERTISE"] {
+        assert!(found.iter().any(|variable| variable == name), "{name} is not named any more");
+    }
+}

@@ -22,11 +22,10 @@ pub async fn run(config: &Config, options: &cli::Import, json: bool) -> Result<E
     open::data_directory(&config.data)?;
     // The store first: one that is held or not empty is told before a long file is read.
     let target = open::alone(config).await?;
-    let done = import(config, options, &target, json).await;
-    if let Err(error) = target.resign().await {
+    let done = import(config, options, target.store(), json).await;
+    if let Err(error) = target.finish().await {
         tracing::warn!(%error, "import.resign");
     }
-    target.close().await;
     done
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use flexledger_commands::vault::{KEY_FILE, PlatformKeys};
 use flexledger_eventstore::sqlite::{Mode, this_process};
-use flexledger_eventstore::{EventStore, StoreError};
+use flexledger_eventstore::{Alone, EventStore, Place, StoreError};
 
 use super::imported;
 use crate::config::Config;
@@ -32,8 +32,8 @@ pub async fn writer(config: &Config) -> Result<Arc<dyn EventStore>, Failure> {
 }
 
 /// Opens the log for one job that must be alone with it: an import, which may go on with a part of a ledger.
-pub async fn alone(config: &Config) -> Result<Arc<dyn EventStore>, Failure> {
-    let opened = flexledger_eventstore::open_alone(&config.events_place(), &this_process()).await;
+pub async fn alone(config: &Config) -> Result<Alone, Failure> {
+    let opened = Alone::open(&config.events_place(), &this_process()).await;
     opened.map_err(|error| refused(config, &error))
 }
 
@@ -48,8 +48,12 @@ fn refused(config: &Config, error: &StoreError) -> Failure {
     let next = match error {
         StoreError::Held(_) => "One process writes a log. Stop that one first, or name another --data directory.",
         StoreError::Unusable(_) => "Name the ledger with --data or --events.",
-        StoreError::Server(_) => "Check that the database server runs and can be reached.",
-        StoreError::Database(_) | StoreError::File(_) => "Check the disk and the permissions of the data directory.",
+        StoreError::Database(_) | StoreError::File(_) if matches!(config.events_place(), Place::Sqlite(_)) => {
+            "Check the disk and the permissions of the data directory."
+        }
+        StoreError::Server(_) | StoreError::Database(_) | StoreError::File(_) => {
+            "Check that the database server runs, can be reached, and is the one that the URL means."
+        }
     };
     Failure::Store(Failure::hint(format!("{}: {error}", config.events_place()), next))
 }

@@ -11,7 +11,7 @@ use flexledger_api::http::names::Names;
 use flexledger_api::{App, Entrance, Limits, Settings, router, serve};
 use flexledger_commands::clock::{Clock, ManualClock, SystemClock};
 use flexledger_commands::reactors::{deliver_webhooks, expire_overdue, settle_daily};
-use flexledger_commands::vault::Vault;
+use flexledger_commands::vault::{Vault, VaultError};
 use flexledger_commands::{Engine, Options as EngineOptions};
 use flexledger_domain::{Policy, Span};
 use flexledger_eventstore::EventStore;
@@ -204,7 +204,14 @@ async fn assemble(
 
 async fn vault(config: &Config, store: &Arc<dyn EventStore>) -> Result<Arc<Vault>, Failure> {
     let vault = Vault::new(open::platform_keys(config)?, store.clone()).await;
-    vault.map(Arc::new).map_err(|error| Failure::Store(error.to_string()))
+    vault.map(Arc::new).map_err(|error| match error {
+        VaultError::WrongPlatformKey | VaultError::OtherPlatformKey => {
+            let next =
+                "Copy platform.key from the data directory of a node that serves this ledger, or from its backup.";
+            Failure::Usage(Failure::hint(format!("{}: {error}", config.data.display()), next))
+        }
+        error => Failure::Store(error.to_string()),
+    })
 }
 
 async fn start_engine(

@@ -8,6 +8,8 @@
 #[path = "../e2e/client.rs"]
 mod client;
 mod cluster;
+mod encrypted;
+mod keys;
 mod load;
 mod moving;
 mod proxy;

@@ -53,3 +53,18 @@ fn a_ledger_moves_to_postgres_and_back_with_every_hash() {
     assert_eq!(wallet.statement().len(), 20);
     assert!(wallet.try_initiate("alice", "bob", "1", None).unwrap().status == 201);
 }
+
+/// What an import has noted beside its store when it was killed.
+const HALF_DONE: &str = r#"{"ledger":null,"position":1000000,"hash":"00","done":false}"#;
+
+#[test]
+fn a_part_of_an_import_is_not_served() {
+    let folder = tempfile::tempdir().unwrap();
+    Server::start(folder.path()).terminate();
+    std::fs::write(folder.path().join("imported.json"), HALF_DONE).unwrap();
+    let mut program = command();
+    let refused = program.arg("--data").arg(folder.path()).args(["--listen", "127.0.0.1:0", "serve"]).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(said.contains("was broken off"), "{said}");
+}

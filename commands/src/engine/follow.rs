@@ -21,8 +21,6 @@ use crate::vault::Vault;
 
 /// Events read at once.
 const CHUNK: usize = 4096;
-/// Pause between two looks at the log, when nothing wakes the follower earlier.
-const LOOK: Duration = Duration::from_millis(100);
 /// Pause between two questions for the right to lead.
 const ASK: Duration = Duration::from_millis(500);
 
@@ -123,7 +121,7 @@ impl Writer {
 
     /// Waits for the next look at the log, answering questions meanwhile. True when it was told to stop.
     async fn rest(&mut self) -> bool {
-        let pause = tokio::time::sleep(LOOK);
+        let pause = tokio::time::sleep(self.shared.look);
         tokio::pin!(pause);
         let store = self.store.clone();
         loop {

@@ -53,6 +53,8 @@ pub struct Options {
     pub node: String,
     /// Where other nodes on the same log reach this one; None when they cannot.
     pub address: Option<String>,
+    /// While following: the pause between two looks at the log, when nothing tells earlier that it has grown.
+    pub look_every: std::time::Duration,
     /// Where the present comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -68,6 +70,7 @@ impl Default for Options {
             tail_events: 32_768,
             node: "flexledger".to_owned(),
             address: None,
+            look_every: std::time::Duration::from_millis(100),
             clock: Arc::new(SystemClock),
         }
     }
@@ -150,6 +153,7 @@ struct Shared {
     writable: AtomicBool,
     roles: Roles,
     candidate: Candidate,
+    look: std::time::Duration,
 }
 
 impl Shared {
@@ -192,6 +196,7 @@ impl Engine {
             writable: AtomicBool::new(true),
             roles: Roles::new(),
             candidate: Candidate { node: options.node, address: options.address },
+            look: options.look_every,
         });
         let loaded = load::load(&shared, snapshots.as_mut()).await?;
         tracing::info!(position = loaded.beginning.head.position.number(), read = loaded.read, "engine.loaded");

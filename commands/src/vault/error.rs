@@ -39,6 +39,9 @@ pub enum VaultError {
     /// The stored keys belong to another platform key: the file was replaced, or the log is another ledger's.
     #[error("the subject keys of this log were sealed under another platform key")]
     WrongPlatformKey,
+    /// The nodes of this ledger use another platform key.
+    #[error("the platform key is not the one that the other nodes of this ledger use")]
+    OtherPlatformKey,
     /// The keys cannot be read or destroyed.
     #[error("subject keys: {0}")]
     Store(#[from] StoreError),

@@ -49,11 +49,16 @@ impl Vault {
     /// A vault over the subject keys of `store`, all of which it loads.
     ///
     /// # Errors
-    /// [`VaultError::WrongPlatformKey`] when the stored keys were sealed under another platform key, and
-    /// [`VaultError::Store`] when they cannot be read.
+    /// [`VaultError::WrongPlatformKey`] when the stored keys were sealed under another platform key,
+    /// [`VaultError::OtherPlatformKey`] when other nodes use another one, and [`VaultError::Store`] when keys cannot be
+    /// read.
     pub async fn new(platform: PlatformKeys, store: Arc<dyn EventStore>) -> Result<Self, VaultError> {
         let vault = Vault { platform, store, subjects: RwLock::default() };
+        // Keys first: a node that cannot open them must not be the one whose platform key is remembered.
         vault.reload().await?;
+        if !vault.store.is_platform_key(vault.platform.fingerprint()).await? {
+            return Err(VaultError::OtherPlatformKey);
+        }
         Ok(vault)
     }
 
@@ -119,7 +124,9 @@ impl Vault {
     /// Forgets keys that [`Vault::seal`] made for events that were not stored.
     pub fn forget_new(&self, keys: &[SubjectKey]) {
         let mut subjects = self.write();
-        keys.iter().for_each(|key| subjects.remove(key.subject));
+        for key in keys {
+            subjects.remove(key.subject);
+        }
     }
 
     /// Reads all subject keys again: at start, and after an append whose outcome is unknown.
@@ -168,18 +175,21 @@ impl Vault {
     /// [`VaultError::Store`] when the key may not be gone from the store. It is gone from memory all the same.
     pub async fn erase(&self, subject: SubjectId) -> Result<bool, VaultError> {
         self.mark_erased(subject);
-        Ok(self.store.destroy_subject_key(subject).await?)
+        let had = self.store.destroy_subject_key(subject).await?;
+        self.write().destroyed(subject);
+        Ok(had)
     }
 
-    /// Marks a subject as erased and destroys its key if it is still known: after a kill in the middle of an erasure.
+    /// Marks a subject as erased and destroys its key if the store may still have it: after a kill in the middle of an
+    /// erasure, here or on the node that led before.
     ///
     /// # Errors
     /// [`VaultError::Store`].
     pub async fn complete_erasure(&self, subject: SubjectId) -> Result<(), VaultError> {
-        let left = self.read().key(subject).is_some();
         self.mark_erased(subject);
+        let left = self.read().is_left(subject);
         if left {
-            self.store.destroy_subject_key(subject).await?;
+            self.erase(subject).await?;
         }
         Ok(())
     }

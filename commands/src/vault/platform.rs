@@ -33,6 +33,7 @@ pub struct PlatformKeys {
     encryption: SecretKey,
     attestation: SigningKey,
     head_seed: Zeroizing<[u8; 32]>,
+    fingerprint: Zeroizing<[u8; 32]>,
 }
 
 impl PlatformKeys {
@@ -80,6 +81,7 @@ impl PlatformKeys {
             encryption: scalar(&derive, "encryption key")?,
             attestation: scalar(&derive, "attestation key")?.into(),
             head_seed: secret(&derive, "head signing seed")?,
+            fingerprint: secret(&derive, "fingerprint")?,
         })
     }
 
@@ -105,6 +107,12 @@ impl PlatformKeys {
     #[must_use]
     pub fn head_seed(&self) -> &[u8; 32] {
         &self.head_seed
+    }
+
+    /// By what nodes tell that they have the same keys. Nothing can be derived from it, and nothing opened with it.
+    #[must_use]
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
     }
 
     pub(super) fn sealing_key(&self) -> &Key {

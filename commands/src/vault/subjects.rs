@@ -6,18 +6,20 @@ use zeroize::Zeroize;
 
 use super::cipher::Key;
 
-/// The keys of all subjects that have one, and which subjects were erased. No subject is in both.
+/// The keys of all subjects that have one, and which subjects were erased. No subject is in both. Of those that were
+/// erased, `left` names the ones whose key may still be in the store.
 ///
 /// The map holds plain arrays, wiped when they are removed; growing it may leave a copy in freed memory.
 #[derive(Default)]
 pub(super) struct Subjects {
     keys: HashMap<SubjectId, [u8; 32]>,
     erased: HashSet<SubjectId>,
+    left: HashSet<SubjectId>,
 }
 
 impl Subjects {
     pub(super) fn with_capacity(count: usize) -> Self {
-        Subjects { keys: HashMap::with_capacity(count), erased: HashSet::new() }
+        Subjects { keys: HashMap::with_capacity(count), erased: HashSet::new(), left: HashSet::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -39,21 +41,33 @@ impl Subjects {
         }
     }
 
-    pub(super) fn remove(&mut self, subject: SubjectId) {
-        if let Some(bytes) = self.keys.get_mut(&subject) {
-            bytes.zeroize();
-            self.keys.remove(&subject);
-        }
+    /// Forgets a key. Tells whether it was here.
+    pub(super) fn remove(&mut self, subject: SubjectId) -> bool {
+        let Some(bytes) = self.keys.get_mut(&subject) else { return false };
+        bytes.zeroize();
+        self.keys.remove(&subject).is_some()
     }
 
     pub(super) fn erase(&mut self, subject: SubjectId) {
-        self.remove(subject);
+        if self.remove(subject) {
+            self.left.insert(subject);
+        }
         self.erased.insert(subject);
     }
 
-    /// Takes other keys instead of these. What was erased stays erased.
+    /// Whether the key of an erased subject may still be in the store.
+    pub(super) fn is_left(&self, subject: SubjectId) -> bool {
+        self.left.contains(&subject)
+    }
+
+    /// The store has the key of an erased subject no more.
+    pub(super) fn destroyed(&mut self, subject: SubjectId) {
+        self.left.remove(&subject);
+    }
+
+    /// Takes all keys of the store instead of these. What was erased stays erased, and is left if the store had it.
     pub(super) fn replace_keys(&mut self, mut loaded: Subjects) {
-        self.erased.iter().for_each(|subject| loaded.remove(*subject));
+        self.left = self.erased.iter().copied().filter(|subject| loaded.remove(*subject)).collect();
         std::mem::swap(&mut self.keys, &mut loaded.keys);
     }
 }

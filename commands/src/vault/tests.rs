@@ -247,3 +247,21 @@ fn a_wrong_key_file_is_refused_and_left_alone() {
     std::fs::write(&path, [0xff, 0xfe]).unwrap();
     assert!(matches!(PlatformKeys::open_or_create(dir.path()), Err(PlatformKeyError::Content { .. })));
 }
+
+/// A follower hears of an erasure from the log, and leads before the store has forgotten the key.
+#[test]
+fn a_key_that_another_node_left_is_destroyed_by_the_next_leader() {
+    block(async {
+        let store = Arc::new(Keys::default());
+        let leader = vault(&store).await;
+        store.put(leader.seal(&mut patched(1, "Ada")).unwrap());
+        store.put(leader.seal(&mut patched(2, "Eve")).unwrap());
+        let follower = vault(&store).await;
+        follower.mark_erased(subject(1));
+        follower.reload().await.unwrap();
+        follower.complete_erasure(subject(1)).await.unwrap();
+        assert!(store.subject_key(subject(1)).await.unwrap().is_none());
+        assert!(store.subject_key(subject(2)).await.unwrap().is_some());
+        assert!(!follower.erase(subject(1)).await.unwrap(), "it is gone, and asking again is fine");
+    });
+}

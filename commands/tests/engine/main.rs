@@ -8,8 +8,11 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod bent;
+mod erasure;
 mod faults;
 mod nodes;
 mod races;
 mod restarts;
+mod rivals;
 mod world;

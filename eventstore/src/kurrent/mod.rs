@@ -11,8 +11,8 @@
 //! Everything is asked of the leading node.
 //!
 //! Which of several nodes of Flexledger writes is not settled here: the revision keeps two writers from ever both being
-//! told that they own a place, but there is no lease, so two that want to write depose each other by turns. One
-//! process writes to a ledger on KurrentDB.
+//! told that they own a place, but there is no lease, so two that want to write depose each other by turns, and one that
+//! was deposed answers reads from its old state until it writes. One process writes to a ledger on KurrentDB.
 
 mod address;
 mod append;
@@ -32,6 +32,7 @@ use flexledger_domain::ids::SubjectId;
 pub use address::{Address, AddressError};
 pub use connection::Waits;
 
+use crate::lease::{Candidate, Lease};
 use crate::port::{AppendError, Batch, EventStore, Head, Record, StoreError, SubjectKey};
 use connection::Connection;
 
@@ -39,6 +40,7 @@ use connection::Connection;
 pub struct KurrentStore {
     address: Address,
     connection: Connection,
+    read_only: bool,
 }
 
 impl KurrentStore {
@@ -56,9 +58,22 @@ impl KurrentStore {
     /// As there.
     pub async fn open_with(address: Address, waits: Waits) -> Result<Self, StoreError> {
         let connection = Connection::new(address.settings.clone(), waits);
-        let store = KurrentStore { address, connection };
+        let store = KurrentStore { address, connection, read_only: false };
         store.newest().await?;
         Ok(store)
+    }
+
+    /// The same log, for reading only.
+    #[must_use]
+    pub fn read_only(self) -> Self {
+        KurrentStore { read_only: true, ..self }
+    }
+
+    fn may_write(&self) -> Result<(), StoreError> {
+        if self.read_only {
+            return Err(StoreError::Unusable("the log was opened for reading".to_owned()));
+        }
+        Ok(())
     }
 
     /// Where it stands.
@@ -75,6 +90,7 @@ impl EventStore for KurrentStore {
     }
 
     async fn append(&self, expected: Position, batch: Batch) -> Result<(), AppendError> {
+        self.may_write().map_err(AppendError::Unavailable)?;
         self.append_batch(expected, batch).await
     }
 
@@ -91,7 +107,14 @@ impl EventStore for KurrentStore {
     }
 
     async fn destroy_subject_key(&self, subject: SubjectId) -> Result<bool, StoreError> {
+        self.may_write()?;
         self.destroy_key(subject).await
+    }
+
+    /// Whoever may write leads: there is no lease, the revision alone keeps writers apart.
+    async fn lead(&self, _: &Candidate) -> Result<Lease, StoreError> {
+        self.may_write()?;
+        Ok(Lease::Mine { term: 0, lasts: None })
     }
 
     fn durability(&self) -> String {

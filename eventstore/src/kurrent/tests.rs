@@ -367,3 +367,75 @@ async fn events_carry_what_the_servers_tools_follow() {
     let hash = records[0].hash.to_string();
     assert_eq!(metadata, serde_json::json!({"$correlationId": "tag/0", "$causationId": "0", "hash": hash}));
 }
+
+#[tokio::test]
+async fn a_reader_changes_nothing() {
+    let node = FakeNode::start().await;
+    let store = open(node.address("a")).await;
+    store.append(Position::START, Batch { keys: vec![key(1)], ..batch(0, 2) }).await.unwrap();
+    let appends = node.count(Call::Append);
+    let reader = open(node.address("a")).await.read_only();
+    assert_eq!(reader.read(Position::START, 10).await.unwrap().len(), 2);
+    for refused in [batch(2, 1), Batch::default()] {
+        let refused = reader.append(Position::new(2), refused).await;
+        assert!(matches!(refused, Err(AppendError::Unavailable(StoreError::Unusable(_)))), "{refused:?}");
+    }
+    assert!(reader.destroy_subject_key(key(1).subject).await.is_err());
+    assert!(reader.lead(&crate::Candidate::default()).await.is_err());
+    assert_eq!((node.count(Call::Append), node.count(Call::Tombstone)), (appends, 0));
+    assert!(store.subject_key(key(1).subject).await.unwrap().is_some());
+}
+
+/// Batches of one writer, each with its name and number in it.
+fn signed(by: usize, at: Head, number: u64) -> Vec<Record> {
+    chain(at, (0..2).map(|n| format!("{{\"by\":{by},\"n\":{n},\"number\":{number}}}").into_bytes()))
+}
+
+/// Writes as an engine does: reads where the log ends, appends there until another writer is met or the outcome is not
+/// known, and begins anew. Tells what it was told is stored.
+async fn write(by: usize, store: KurrentStore, rounds: u64) -> (Vec<Record>, usize) {
+    let (mut owned, mut deposed, mut number) = (Vec::new(), 0, 0);
+    while number < rounds {
+        let Ok(mut head) = store.head().await else { continue };
+        while number < rounds {
+            number += 1;
+            let records = signed(by, head, number);
+            match store.append(head.position, Batch { records: records.clone(), keys: Vec::new() }).await {
+                Ok(()) => {}
+                Err(error) => {
+                    deposed += usize::from(matches!(error, AppendError::Conflict(_)));
+                    break;
+                }
+            }
+            head = records.last().map(|last| Head { position: last.position, hash: last.hash }).unwrap();
+            owned.extend(records);
+            tokio::task::yield_now().await;
+        }
+    }
+    (owned, deposed)
+}
+
+/// Two processes serve one ledger, which has no lease: each place is acknowledged to one of them, whatever befalls
+/// their calls, and the other one is told to step down.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_writers_depose_each_other_and_no_place_has_two_owners() {
+    let node = FakeNode::start().await;
+    let stores = [open(node.address("a")).await, open(node.address("a")).await];
+    for fault in [Fault::Fine, Fault::CutAfter, Fault::Fine, Fault::Garbled, Fault::CutBefore, Fault::Fine] {
+        (0..7).for_each(|_| node.fail_next(Call::Append, Fault::Fine));
+        node.fail_next(Call::Append, fault);
+    }
+    let [first, second] = stores;
+    let ((first, lost), (second, lost_too)) = futures::join!(write(1, first, 60), write(2, second, 60));
+    assert!(!first.is_empty() && !second.is_empty());
+    assert!(lost > 0 && lost_too > 0, "each was deposed: {lost} and {lost_too} times");
+    let reader = open(node.address("a")).await;
+    let log = reader.read(Position::START, 10_000).await.unwrap();
+    let mut owners = std::collections::HashMap::new();
+    for record in first.iter().chain(&second) {
+        assert!(owners.insert(record.position, ()).is_none(), "event {} has two owners", record.position);
+        let stored = &log[usize::try_from(record.position.number()).unwrap() - 1];
+        assert!(stored == record, "event {} is not what its owner wrote", record.position);
+    }
+    assert!(node.world().ids_are_unique());
+}

@@ -1,4 +1,4 @@
-//! Connections: one that writes, a bounded pool that reads.
+//! Connections: one that writes, a bounded pool that reads, one each to tell of growth and to hear of it.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,6 +12,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const READERS_MAX: u32 = 8;
 const READER_TIMEOUT: Duration = Duration::from_secs(5);
 const READER_IDLE: Duration = Duration::from_secs(300);
+
+/// What connections for hints are called in the server's own views.
+const HINTS: &str = "flexledger-hints";
 
 /// What the writer's session must be, whatever the server's defaults say. A statement is given up by the server a bit
 /// before this side stops waiting for it; the batch's arrays stay in memory.
@@ -70,6 +73,19 @@ impl Target {
     pub(super) async fn plain(&self) -> Result<PgConnection, StoreError> {
         let connected = tokio::time::timeout(CONNECT_TIMEOUT, self.0.connect()).await;
         Ok(connected.map_err(|_| timed_out("connecting"))??)
+    }
+
+    /// A connection that tells others of growth. What it does need not survive a crash.
+    pub(super) async fn hints(&self) -> Result<PgConnection, StoreError> {
+        let options = self.0.clone().application_name(HINTS).options([("synchronous_commit", "off")]);
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await;
+        Ok(connected.map_err(|_| timed_out("connecting"))??)
+    }
+
+    /// The one connection that hears of growth.
+    pub(super) fn listeners(&self) -> PgPool {
+        let one = PgPoolOptions::new().max_connections(1).min_connections(0).acquire_timeout(CONNECT_TIMEOUT);
+        one.idle_timeout(None).max_lifetime(None).connect_lazy_with(self.0.clone().application_name(HINTS))
     }
 
     /// The connections that read, made when they are needed.

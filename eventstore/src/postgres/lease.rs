@@ -3,6 +3,8 @@
 //! Two rows: `lease` says who leads until when; `ledger.term` is what appends are checked against. A take-over changes
 //! both in one statement: it waits for the append in flight, if there is one, and no append of an older term can
 //! follow.
+//!
+//! While an import has stored a part only, the ledger says so, and nobody but another importer gets the right.
 
 use std::time::Duration;
 
@@ -19,7 +21,8 @@ pub const LASTS: Duration = Duration::from_secs(4);
 const RENEW: &str = "UPDATE flexledger_log.lease SET ends_at = clock_timestamp() + $2 * interval '1 millisecond' \
      WHERE id = 1 AND term = $1 AND ends_at > '-infinity' RETURNING term";
 /// Looks before it locks, so that a follower's question costs the leader nothing.
-const LEADER: &str = "SELECT node, address, ends_at < clock_timestamp() AS over FROM flexledger_log.lease WHERE id = 1";
+const LEADER: &str = "SELECT node, address, ends_at < clock_timestamp(), \
+     (SELECT unfinished FROM flexledger_log.ledger WHERE id = 1) FROM flexledger_log.lease WHERE id = 1";
 const TAKE: &str = "\
 WITH lease AS (
     UPDATE flexledger_log.lease
@@ -29,12 +32,18 @@ WITH lease AS (
 )
 UPDATE flexledger_log.ledger SET term = lease.term FROM lease WHERE id = 1 RETURNING ledger.term";
 const RESIGN: &str = "UPDATE flexledger_log.lease SET ends_at = '-infinity' WHERE id = 1 AND term = $1";
+const MARK: &str = "UPDATE flexledger_log.ledger SET unfinished = $1 WHERE id = 1 AND term = $2";
+
+/// Who leads while an import was broken off.
+const UNFINISHED: &str = "nobody: an import into this log is not finished";
 
 /// Renews the right of `term`, or takes the right when nobody has it. Returns the answer and the term to write in.
+/// Only an importer may take it `over_unfinished` work.
 pub(super) async fn lead(
     connection: &mut PgConnection,
     term: i64,
     candidate: &Candidate,
+    over_unfinished: bool,
 ) -> Result<(Lease, i64), StoreError> {
     let millis = i64::try_from(LASTS.as_millis()).unwrap_or(i64::MAX);
     let mine = |term: i64| (Lease::Mine { term: u64::try_from(term).unwrap_or_default(), lasts: Some(LASTS) }, term);
@@ -45,7 +54,11 @@ pub(super) async fn lead(
         }
     }
     let leader = connection.fetch_one(LEADER).await?;
-    if leader.try_get::<bool, _>(2)? {
+    let over: bool = leader.try_get(2)?;
+    if over && leader.try_get(3)? && !over_unfinished {
+        return Ok((Lease::Theirs { leader: Candidate { node: UNFINISHED.to_owned(), address: None } }, 0));
+    }
+    if over {
         let take = sqlx::query(TAKE).bind(&candidate.node).bind(&candidate.address).bind(millis);
         if let Some(row) = connection.fetch_optional(take).await? {
             return Ok(mine(row.try_get(0)?));
@@ -60,4 +73,10 @@ pub(super) async fn lead(
 pub(super) async fn resign(connection: &mut PgConnection, term: i64) -> Result<(), StoreError> {
     connection.execute(sqlx::query(RESIGN).bind(term)).await?;
     Ok(())
+}
+
+/// Notes that the log holds a part only of what is to be stored, or that it is whole. False when the term is over.
+pub(super) async fn mark(connection: &mut PgConnection, term: i64, unfinished: bool) -> Result<bool, StoreError> {
+    let marked = connection.execute(sqlx::query(MARK).bind(unfinished).bind(term)).await?;
+    Ok(marked.rows_affected() == 1)
 }

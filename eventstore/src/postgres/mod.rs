@@ -4,12 +4,14 @@
 //! two writers one wins each place, and a leader that was replaced while it was away cannot add to the log any more.
 //! Readers see whole batches only, because a batch is one transaction.
 //!
-//! Budget: one round trip and one sync per batch, one connection that writes, one for the right to lead, one that
-//! listens, and at most eight that read; each is made anew after the server was away. Nothing waits for ever: an append is given up after
-//! [`APPEND_TIMEOUT`] as of unknown outcome, which the fence makes safe.
+//! Budget: one round trip and one sync per batch, one connection that writes, one for the right to lead, one that tells
+//! of growth while leading or hears of it while following (`hints`), and at most eight that read; each is made anew
+//! after the server was away. Nothing waits for ever: an append is given up after [`APPEND_TIMEOUT`] as of unknown
+//! outcome, which the fence makes safe.
 
 mod append;
 mod connect;
+mod hints;
 mod lease;
 mod schema;
 #[cfg(test)]
@@ -27,6 +29,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use self::connect::Target;
+use self::hints::Hints;
 use crate::hash::Hash;
 use crate::lease::{Candidate, Lease};
 use crate::port::{AppendError, Batch, EventStore, Head, Record, StoreError, SubjectKey, check_batch};
@@ -50,6 +53,8 @@ const DESTROY_KEY: &str = "DELETE FROM flexledger_log.subject_keys WHERE subject
 /// A deleted row stays in its page; the table is written anew without it. Old write-ahead segments and backups hold
 /// the key, sealed by the platform key, until they are recycled.
 const FORGET: &str = "VACUUM (FULL) flexledger_log.subject_keys";
+const FINGERPRINT: &str = "SELECT platform_key FROM flexledger_log.ledger WHERE id = 1";
+const CLAIM: &str = "UPDATE flexledger_log.ledger SET platform_key = $1 WHERE id = 1 AND platform_key IS NULL";
 const END: &str = "SELECT ledger.position, coalesce((SELECT max(position) FROM flexledger_log.events), 0) \
      FROM flexledger_log.ledger WHERE id = 1";
 
@@ -66,6 +71,8 @@ pub fn check_url(url: &str) -> Result<(), StoreError> {
 pub enum Access {
     /// To append; the tables are made when there are none. Who may append is settled by [`EventStore::lead`].
     Write,
+    /// The same for an importer: it may lead over an import that was broken off.
+    Import,
     /// To read only.
     Read,
 }
@@ -77,6 +84,7 @@ pub struct PostgresStore {
     access: Access,
     writer: Mutex<Option<PgConnection>>,
     leading: Mutex<Option<PgConnection>>,
+    hints: Hints,
     /// The term that appends are made in; 0 when the right to lead was not asked for.
     term: AtomicI64,
     durability: String,
@@ -96,7 +104,7 @@ impl PostgresStore {
                 schema::check(&mut connection).await?;
                 "postgresql, read only".to_owned()
             }
-            Access::Write => {
+            Access::Write | Access::Import => {
                 let durability = connect::durability(&mut connection).await?;
                 schema::migrate(&mut connection).await?;
                 check_end(&mut connection).await?;
@@ -106,7 +114,8 @@ impl PostgresStore {
         connect::close(connection).await;
         let readers = target.readers();
         let (writer, leading) = (Mutex::new(None), Mutex::new(None));
-        Ok(PostgresStore { target, readers, access, writer, leading, term: AtomicI64::new(0), durability })
+        let (hints, term) = (Hints::new(target.clone()), AtomicI64::new(0));
+        Ok(PostgresStore { target, readers, access, writer, leading, hints, term, durability })
     }
 
     /// Where it is, without any secret: `host:port/database`.
@@ -117,6 +126,7 @@ impl PostgresStore {
 
     /// Closes the connections.
     pub async fn close(&self) {
+        self.hints.close();
         for slot in [&self.writer, &self.leading] {
             if let Some(connection) = slot.lock().await.take() {
                 connect::close(connection).await;
@@ -127,7 +137,7 @@ impl PostgresStore {
 
     fn may_write(&self) -> Result<(), StoreError> {
         match self.access {
-            Access::Write => Ok(()),
+            Access::Write | Access::Import => Ok(()),
             Access::Read => Err(StoreError::Unusable("the log was opened for reading".to_owned())),
         }
     }
@@ -138,6 +148,12 @@ impl PostgresStore {
     ) -> Result<Vec<PgRow>, StoreError> {
         let read = tokio::time::timeout(READ_TIMEOUT, self.readers.fetch_all(query)).await;
         Ok(read.map_err(|_| connect::timed_out("reading"))??)
+    }
+
+    /// The fingerprint of the ledger's platform key, once a node has told it.
+    async fn fingerprint(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let rows = self.rows(sqlx::query(FINGERPRINT)).await?;
+        Ok(rows.first().map(|row| row.try_get(0)).transpose()?.flatten())
     }
 }
 
@@ -174,6 +190,9 @@ impl EventStore for PostgresStore {
             .unwrap_or_else(|_| Err(AppendError::Unknown(connect::timed_out("an append"))));
         if matches!(result, Ok(()) | Err(AppendError::Conflict(_))) {
             *slot = Some(connection);
+        }
+        if result.is_ok() && !batch.records.is_empty() {
+            self.hints.tell();
         }
         result
     }
@@ -212,7 +231,7 @@ impl EventStore for PostgresStore {
                 None => self.target.writer().await?,
             };
             let term = self.term.load(Ordering::SeqCst);
-            let (lease, term) = lease::lead(&mut connection, term, candidate).await?;
+            let (lease, term) = lease::lead(&mut connection, term, candidate, self.access == Access::Import).await?;
             // A term that is over is kept, so that an append of it is still refused.
             if term > 0 {
                 self.term.store(term, Ordering::SeqCst);
@@ -221,6 +240,27 @@ impl EventStore for PostgresStore {
             Ok(lease)
         };
         tokio::time::timeout(LEASE_TIMEOUT, asking).await.unwrap_or_else(|_| Err(connect::timed_out("a lease")))
+    }
+
+    async fn mark_unfinished(&self, unfinished: bool) -> Result<(), StoreError> {
+        self.may_write()?;
+        let mut connection = self.target.plain().await?;
+        let marked = lease::mark(&mut connection, self.term.load(Ordering::SeqCst), unfinished).await?;
+        connect::close(connection).await;
+        if marked { Ok(()) } else { Err(StoreError::Held("another writer, which has taken it over".to_owned())) }
+    }
+
+    async fn is_platform_key(&self, fingerprint: &[u8; 32]) -> Result<bool, StoreError> {
+        if let Some(known) = self.fingerprint().await? {
+            return Ok(known == fingerprint);
+        }
+        if self.access != Access::Read {
+            let mut connection = self.target.plain().await?;
+            connection.execute(sqlx::query(CLAIM).bind(&fingerprint[..])).await?;
+            connect::close(connection).await;
+        }
+        // Of two nodes that start at once with different keys, one was first.
+        Ok(self.fingerprint().await?.is_none_or(|known| known == fingerprint))
     }
 
     async fn resign(&self) -> Result<(), StoreError> {
@@ -235,6 +275,10 @@ impl EventStore for PostgresStore {
             Ok(())
         };
         tokio::time::timeout(LEASE_TIMEOUT, resigning).await.unwrap_or_else(|_| Err(connect::timed_out("resigning")))
+    }
+
+    async fn grown(&self) {
+        self.hints.heard().await;
     }
 
     async fn close(&self) {

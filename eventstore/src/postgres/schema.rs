@@ -12,8 +12,9 @@ const SCHEMA: &str = "flexledger_log";
 const MIGRATIONS_TABLE: &str = "flexledger_log.migrations";
 
 /// The version of the tables that this program works with.
-const VERSION: i64 = 1;
-const STEPS: &[(i64, &str, &str)] = &[(1, "log", include_str!("migrations/1_log.sql"))];
+const VERSION: i64 = 2;
+const STEPS: &[(i64, &str, &str)] =
+    &[(1, "log", include_str!("migrations/1_log.sql")), (2, "nodes", include_str!("migrations/2_nodes.sql"))];
 
 const MADE: &str = "SELECT to_regclass('flexledger_log.migrations') IS NOT NULL";
 const NEWEST: &str = "SELECT coalesce(max(version), 0) FROM flexledger_log.migrations WHERE success";
@@ -38,7 +39,10 @@ pub(super) async fn migrate(connection: &mut PgConnection) -> Result<(), StoreEr
 pub(super) async fn check(connection: &mut PgConnection) -> Result<(), StoreError> {
     let text = match version(connection).await? {
         Some(VERSION) => return Ok(()),
-        Some(other) => format!("the log's tables have version {other}, not {VERSION}"),
+        Some(other) if other < VERSION => {
+            format!("the log's tables have version {other}, not {VERSION}; `flexledger serve` brings them up to date")
+        }
+        Some(other) => format!("the log's tables have version {other}; this program knows them up to {VERSION}"),
         None => "there is no log in this database; `flexledger serve` makes one".to_owned(),
     };
     Err(StoreError::Unusable(text))

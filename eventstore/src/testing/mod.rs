@@ -1,3 +1,4 @@
 //! Servers for tests.
 
 pub mod postgres;
+pub mod tls;

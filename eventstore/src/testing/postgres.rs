@@ -17,6 +17,8 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use tempfile::TempDir;
 
+use super::tls::Authority;
+
 const START_WAIT: Duration = Duration::from_secs(30);
 
 /// A running server.
@@ -26,7 +28,11 @@ pub struct PostgresServer {
     port: u16,
     child: Mutex<Option<Child>>,
     databases: AtomicU32,
+    encrypted: bool,
 }
+
+/// What a server that takes encrypted connections only lets in.
+const ENCRYPTED_ONLY: &str = "hostssl all all 127.0.0.1/32 trust\n";
 
 impl PostgresServer {
     /// Starts a server. `None`, with a line that says so, where PostgreSQL is not installed.
@@ -41,6 +47,16 @@ impl PostgresServer {
     /// The same, with its files in a new folder inside `place`.
     #[must_use]
     pub fn start_in(place: &Path) -> Option<Self> {
+        Self::start_as(place, None)
+    }
+
+    /// A server that takes encrypted connections only, as `localhost`, with a certificate of this authority.
+    #[must_use]
+    pub fn start_encrypted(authority: &Authority) -> Option<Self> {
+        Self::start_as(&std::env::temp_dir(), Some(authority))
+    }
+
+    fn start_as(place: &Path, authority: Option<&Authority>) -> Option<Self> {
         let Some(programs) = programs() else {
             assert!(std::env::var_os("CI").is_none(), "PostgreSQL is not installed");
             println!("SKIPPED: PostgreSQL is not installed, nothing of it was tested");
@@ -48,8 +64,14 @@ impl PostgresServer {
         };
         let folder = tempfile::Builder::new().prefix("flexledger-pg-").tempdir_in(place).expect("folder");
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("free port").port();
-        let server = PostgresServer { folder, programs, port, child: Mutex::new(None), databases: AtomicU32::new(0) };
+        let (child, databases) = (Mutex::new(None), AtomicU32::new(0));
+        let server = PostgresServer { folder, programs, port, child, databases, encrypted: authority.is_some() };
         server.make();
+        if let Some(authority) = authority {
+            authority.certify(&server.data());
+            std::fs::write(server.data().join("pg_hba.conf"), ENCRYPTED_ONLY).expect("who is let in");
+            server.own();
+        }
         server.resume();
         Some(server)
     }
@@ -61,14 +83,19 @@ impl PostgresServer {
     fn make(&self) {
         let data = self.data();
         std::fs::create_dir(&data).expect("data folder");
-        if is_root() {
-            let owned = Command::new("chown").arg("-R").arg("postgres:postgres").arg(self.folder.path()).status();
-            assert!(owned.is_ok_and(|status| status.success()), "chown");
-        }
+        self.own();
         let mut initdb = self.program("initdb");
         initdb.arg("-D").arg(&data).args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
         let made = initdb.stdout(Stdio::null()).status().expect("initdb");
         assert!(made.success(), "initdb");
+    }
+
+    /// Gives its files to the user that it runs as.
+    fn own(&self) {
+        if is_root() {
+            let owned = Command::new("chown").arg("-R").arg("postgres:postgres").arg(self.folder.path()).status();
+            assert!(owned.is_ok_and(|status| status.success()), "chown");
+        }
     }
 
     /// Starts it again after [`Self::halt`].
@@ -77,6 +104,9 @@ impl PostgresServer {
         let mut postgres = self.program("postgres");
         postgres.arg("-D").arg(self.data()).args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-k", ""]);
         postgres.args(["-c", "fsync=on", "-c", "max_connections=60", "-c", "wal_recycle=on"]);
+        if self.encrypted {
+            postgres.args(["-c", "ssl=on"]);
+        }
         let child = postgres.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("postgres");
         *self.child.lock().expect("child") = Some(child);
         let begin = Instant::now();

@@ -1,3 +1,6 @@
+mod alone;
+mod tls;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

@@ -58,7 +58,10 @@ impl RequestId {
 }
 
 /// Headers that an error keeps when it is written.
-const KEPT: [HeaderName; 4] = [ALLOW, LEDGER_POSITION, LEDGER_HEAD, envelope::REMAINING];
+const KEPT: [HeaderName; 3] = [ALLOW, LEDGER_POSITION, LEDGER_HEAD];
+
+/// So begin further ones.
+const KEPT_PREFIX: &str = "x-ratelimit-";
 
 /// How errors look on one surface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,9 +181,14 @@ fn finish(app: &App, line: Line, mut response: Response) -> Response {
     let mut code = "";
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         code = error.code.suffix();
-        let kept = KEPT.map(|name| response.headers_mut().remove(&name).map(|value| (name, value)));
+        let headers = std::mem::take(response.headers_mut());
         response = line.surface.render(&error, app);
-        response.headers_mut().extend(kept.into_iter().flatten());
+        let kept = |name: &HeaderName| KEPT.contains(name) || name.as_str().starts_with(KEPT_PREFIX);
+        for (name, value) in headers.into_iter().filter_map(|(name, value)| Some((name?, value))) {
+            if kept(&name) {
+                response.headers_mut().insert(name, value);
+            }
+        }
     }
     let micros = u64::try_from(line.began.elapsed().as_micros()).unwrap_or(u64::MAX);
     app.metrics().answered(&line.method, line.route.as_ref(), response.status().as_u16(), micros);

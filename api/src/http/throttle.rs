@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | `POST /api/v1/auth/token` | 10 | address |
 //! | `POST /api/v1/transactions` | 60 | application of a token that verifies, else address |
-//! | everything else of the payment and merchant APIs | 300 | address |
+//! | everything else of the payment API | 300 | address |
+//! | the merchant API | see [`super::windows`] | address |
 //!
 //! IPv6 addresses count by their first 64 bits. Memory is bounded: idle buckets are dropped, and beyond
 //! [`MOST_BUCKETS`] callers share [`SHARED_BUCKETS`] buckets until there is room again. Budget: one lock of a map, and for
@@ -32,6 +33,7 @@ use super::auth::{Verified, bearer};
 use super::client;
 use super::envelope::REMAINING;
 use super::error::ApiError;
+use super::windows::{Taken, Windows};
 use crate::app::App;
 use crate::serve::Peer;
 
@@ -44,7 +46,7 @@ const CHECKS_PER_LOOK: u64 = 1024;
 
 /// Whose bucket it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Key {
+pub(super) enum Key {
     Address(IpAddr),
     Application(ApplicationId),
     Shared(u64),
@@ -52,7 +54,7 @@ enum Key {
 
 /// Time that never goes back, made of a clock that may: it counts what the clock has moved forwards.
 #[derive(Clone)]
-struct Ticks(Arc<TicksOf>);
+pub(super) struct Ticks(Arc<TicksOf>);
 
 struct TicksOf {
     clock: Arc<dyn Clock>,
@@ -75,20 +77,20 @@ impl governor::clock::Clock for Ticks {
 type Limiter = RateLimiter<Key, HashMapStateStore<Key>, Ticks, StateInformationMiddleware>;
 
 /// The buckets of one limit.
-struct Limit {
+pub(super) struct Limit {
     limiter: Limiter,
     checks: AtomicU64,
     full: AtomicBool,
 }
 
 impl Limit {
-    fn new(per_minute: NonZeroU32, ticks: &Ticks) -> Self {
-        let limiter = RateLimiter::hashmap_with_clock(Quota::per_minute(per_minute), ticks.clone()).with_middleware();
+    pub(super) fn new(quota: Quota, ticks: &Ticks) -> Self {
+        let limiter = RateLimiter::hashmap_with_clock(quota, ticks.clone()).with_middleware();
         Limit { limiter, checks: AtomicU64::new(0), full: AtomicBool::new(false) }
     }
 
     /// Takes one token. Tells how many are left, or after how long there is one.
-    fn take(&self, key: Key, ticks: &Ticks, hasher: &RandomState) -> Result<u32, Duration> {
+    pub(super) fn take(&self, key: Key, ticks: &Ticks, hasher: &RandomState) -> Result<u32, Duration> {
         if self.checks.fetch_add(1, Ordering::Relaxed).is_multiple_of(CHECKS_PER_LOOK) {
             if self.limiter.len() >= MOST_BUCKETS / 2 {
                 self.limiter.retain_recent();
@@ -113,6 +115,7 @@ pub struct Throttle {
     tokens: Limit,
     payments: Limit,
     others: Limit,
+    merchants: Windows,
 }
 
 const TOKENS: NonZeroU32 = NonZeroU32::new(10).unwrap();
@@ -127,9 +130,10 @@ impl Throttle {
         let ticks = Ticks(Arc::new(TicksOf { clock, seen }));
         Throttle {
             hasher: RandomState::new(),
-            tokens: Limit::new(TOKENS, &ticks),
-            payments: Limit::new(PAYMENTS, &ticks),
-            others: Limit::new(OTHERS, &ticks),
+            tokens: Limit::new(Quota::per_minute(TOKENS), &ticks),
+            payments: Limit::new(Quota::per_minute(PAYMENTS), &ticks),
+            others: Limit::new(Quota::per_minute(OTHERS), &ticks),
+            merchants: Windows::new(&ticks),
             ticks,
         }
     }
@@ -142,11 +146,18 @@ impl Throttle {
             Scope::Payment => (&self.payments, application.map_or(by_address, Key::Application)),
             Scope::Other => (&self.others, by_address),
         };
-        limit.take(key, &self.ticks, &self.hasher).map_err(|wait| {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            ApiError::throttled(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX))
-        })
+        limit.take(key, &self.ticks, &self.hasher).map_err(|wait| ApiError::throttled(seconds(wait).max(1)))
     }
+
+    /// Takes one token of each bucket of the merchant API.
+    fn take_merchant(&self, address: IpAddr) -> Taken {
+        self.merchants.take(&Key::Address(group(address)), &self.ticks, &self.hasher)
+    }
+}
+
+/// Whole seconds, at least as long as the time.
+pub(super) fn seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs() + u64::from(time.subsec_nanos() > 0)).unwrap_or(u32::MAX)
 }
 
 /// An IPv6 network of 64 bits belongs to one customer as a rule.
@@ -166,12 +177,10 @@ enum Scope {
 }
 
 impl Scope {
-    /// `None` for what is not limited: health, documentation, the operator's and the auditors' calls.
+    /// `None` for what is not limited here: health, documentation, the calls of operators, auditors and merchants.
     fn of(request: &Request) -> Option<Self> {
         let path = request.uri().path();
-        let under =
-            |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if !(under("/api") || under("/v2")) || under("/api/actuator") {
+        if !under(path, "/api") || under(path, "/api/actuator") {
             return None;
         }
         let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
@@ -183,13 +192,39 @@ impl Scope {
     }
 }
 
+fn under(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Where a call comes from.
+fn origin(app: &App, request: &Request) -> IpAddr {
+    let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+    client::address(peer, request.headers(), &app.settings().trusted_proxies)
+}
+
+/// Lets a merchant's call through, or answers 429. Every answer tells how full the buckets are.
+async fn guard_merchant(throttle: &Throttle, address: IpAddr, request: Request, next: Next) -> Response {
+    let taken = throttle.take_merchant(address);
+    let mut response = match taken.wait() {
+        None => next.run(request).await,
+        Some(wait) => ApiError::throttled(seconds(wait).max(1)).into_response(),
+    };
+    taken.tell(response.headers_mut());
+    response
+}
+
 /// Lets a call through, or answers 429. Each limited answer tells how many calls are left.
 pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let (Some(throttle), Some(scope)) = (app.throttle(), Scope::of(&request)) else {
+    let Some(throttle) = app.throttle() else {
         return next.run(request).await;
     };
-    let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-    let address = client::address(peer, request.headers(), &app.settings().trusted_proxies);
+    if under(request.uri().path(), "/v2") {
+        return guard_merchant(throttle, origin(&app, &request), request, next).await;
+    }
+    let Some(scope) = Scope::of(&request) else {
+        return next.run(request).await;
+    };
+    let address = origin(&app, &request);
     let application = match scope {
         Scope::Payment => bearer(request.headers()).and_then(|token| app.tokens().check(token, app.now()).ok()),
         Scope::Token | Scope::Other => None,

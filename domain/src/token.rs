@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::ids::IdError;
 
 /// The SHA-256 digest of a random token, written as 64 lower-case hex digits. A token has at least 256 random bits,
-/// so its digest can be stored and printed: the token cannot be found from it.
+/// so its digest can be stored and printed: the token cannot be found from it. Of a consent token, the 32 random bytes
+/// that are one half of it: the other half takes a key of the platform to make.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenHash([u8; 32]);
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use flexledger_domain::TokenHash;
 use flexledger_domain::books::Side;
 use flexledger_domain::consent::Claim;
 use flexledger_domain::federation::LinkStatus;
@@ -228,6 +229,8 @@ pub struct SettlementEntryRow {
 pub struct ClaimRow {
     /// The claim.
     pub claim: Claim,
+    /// The number of its consent token.
+    pub token: TokenHash,
     /// The tag's local name.
     pub tag_local: Arc<str>,
     /// The tag's qualified address.

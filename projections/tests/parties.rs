@@ -14,8 +14,8 @@ use flexledger_domain::merchants::{
 use flexledger_domain::money::{Amount, Currency, Money};
 use flexledger_domain::payments::SCALE;
 use flexledger_domain::testing::{Dice, World};
-use flexledger_domain::{Position, Span, TokenHash};
-use flexledger_projections::Views;
+use flexledger_domain::{Instant, Position, Span, TokenHash};
+use flexledger_projections::{Page, RequestRow, Views};
 
 fn run<F: Future>(test: F) -> F::Output {
     tokio::runtime::Runtime::new().expect("a runtime").block_on(test)
@@ -189,6 +189,21 @@ async fn check_requests(made: &Made, views: &Views) {
     let tail = views.payment_requests(made.merchant, None, 3, 2).await.expect("a view");
     let numbers: Vec<u64> = tail.items.iter().map(|row| row.request.number.number()).collect();
     assert_eq!(numbers, [seen - 2, seen - 3, seen - 4]);
+    let mut waiting = 0;
+    for (application, _, _) in &made.people {
+        let page = Page { size: 2000, ..Page::default() };
+        let paged = views.payment_requests_waiting(*application, Instant::from_micros(0), &page).await.expect("a view");
+        let payer = |row: &RequestRow| made.world.ledger.identity.tag(row.request.payer).map(|tag| tag.application);
+        assert!(paged.items.iter().all(|row| payer(row) == Some(*application)));
+        assert!(paged.items.windows(2).all(|pair| pair[0].request.number > pair[1].request.number));
+        waiting += paged.total;
+        let past = views.payment_requests_waiting(*application, Instant::from_micros(i64::MAX), &page).await;
+        assert_eq!(past.expect("a view").total, 0);
+    }
+    assert_eq!(
+        waiting,
+        views.payment_requests(made.merchant, Some(RequestState::Pending), 1, 0).await.expect("a view").total
+    );
 }
 
 fn rows_are_those_of_the_state() {

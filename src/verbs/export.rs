@@ -22,6 +22,10 @@ pub async fn run(config: &Config, options: &cli::Export) -> Result<ExitCode, Fai
     }
     let store = open::reader(config).await?;
     let head = store.head().await.map_err(|error| open::unreadable(&error))?.position;
+    // What is asked for by default is never too much, also of an empty log.
+    if options.from > 1 && Position::new(options.from) > head {
+        return Err(Failure::Found(format!("the log ends at {head}")));
+    }
     let to = match (options.to.map(Position::new), as_of) {
         (Some(to), _) if to > head => return Err(Failure::Found(format!("the log ends at {head}"))),
         (Some(to), _) => to,

@@ -19,7 +19,9 @@ pub async fn run(config: &Config, options: &cli::Log, json: bool) -> Result<Exit
     let (after, until) = range(options)?;
     let store = open::reader(config).await?;
     let head = store.head().await.map_err(|error| open::unreadable(&error))?.position;
-    if options.to.is_some_and(|to| Position::new(to) > head) {
+    // What is asked for by default is never too much, also of an empty log.
+    let from = options.from > 1 && Position::new(options.from) > head;
+    if from || options.to.is_some_and(|to| Position::new(to) > head) {
         return Err(Failure::Found(format!("the log ends at {head}")));
     }
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());

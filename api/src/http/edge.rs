@@ -18,7 +18,7 @@ use tower::{Layer, Service};
 
 use super::envelope;
 use super::error::{ApiError, Code};
-use super::throttle;
+use super::throttle::{self, Count};
 use crate::app::App;
 use crate::audit::{LEDGER_HEAD, LEDGER_POSITION};
 use crate::forward;
@@ -60,7 +60,10 @@ impl RequestId {
 }
 
 /// Headers that an error keeps when it is written.
-const KEPT: [HeaderName; 4] = [ALLOW, LEDGER_POSITION, LEDGER_HEAD, envelope::REMAINING];
+const KEPT: [HeaderName; 3] = [ALLOW, LEDGER_POSITION, LEDGER_HEAD];
+
+/// So begin further ones.
+const KEPT_PREFIX: &str = "x-ratelimit-";
 
 /// How errors look on one surface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,8 +166,8 @@ where
             return Box::pin(async move {
                 let response = match forward::way(&app, request).await {
                     Ok(forward::Way::Here(mut request)) => match throttle::admit(&app, &mut request) {
-                        Ok(left) => counted(inner.call(request).await?.into_response(), left),
-                        Err(error) => error.into_response(),
+                        (count, Ok(())) => told(inner.call(request).await?.into_response(), &count),
+                        (count, Err(error)) => told(error.into_response(), &count),
                     },
                     Ok(forward::Way::Answered(response)) => response,
                     Err(error) => error.into_response(),
@@ -173,20 +176,18 @@ where
             });
         }
         match throttle::admit(&app, &mut request) {
-            Ok(left) => {
+            (count, Ok(())) => {
                 let answer = self.inner.call(request);
-                Box::pin(async move { Ok(finish(&app, line, counted(answer.await?.into_response(), left))) })
+                Box::pin(async move { Ok(finish(&app, line, told(answer.await?.into_response(), &count))) })
             }
-            Err(error) => Box::pin(async move { Ok(finish(&app, line, error.into_response())) }),
+            (count, Err(error)) => Box::pin(async move { Ok(finish(&app, line, told(error.into_response(), &count))) }),
         }
     }
 }
 
-/// Tells the caller how many calls are left, where they are counted.
-fn counted(mut response: Response, left: Option<u32>) -> Response {
-    if let Some(left) = left {
-        response.headers_mut().insert(envelope::REMAINING, HeaderValue::from(left));
-    }
+/// Tells the caller of the limits that the call fell under.
+fn told(mut response: Response, count: &Count) -> Response {
+    count.tell(response.headers_mut());
     response
 }
 
@@ -194,9 +195,14 @@ fn finish(app: &App, line: Line, mut response: Response) -> Response {
     let mut code = "";
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         code = error.code.suffix();
-        let kept = KEPT.map(|name| response.headers_mut().remove(&name).map(|value| (name, value)));
+        let headers = std::mem::take(response.headers_mut());
         response = line.surface.render(&error, app);
-        response.headers_mut().extend(kept.into_iter().flatten());
+        let kept = |name: &HeaderName| KEPT.contains(name) || name.as_str().starts_with(KEPT_PREFIX);
+        for (name, value) in headers.into_iter().filter_map(|(name, value)| Some((name?, value))) {
+            if kept(&name) {
+                response.headers_mut().insert(name, value);
+            }
+        }
     }
     let micros = u64::try_from(line.began.elapsed().as_micros()).unwrap_or(u64::MAX);
     app.metrics().answered(&line.method, line.route.as_ref(), response.status().as_u16(), micros);

@@ -17,4 +17,5 @@ pub mod query;
 pub mod secret;
 pub mod target;
 pub mod throttle;
+mod windows;
 pub mod write;

@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | `POST /api/v1/auth/token` | 10 | address |
 //! | `POST /api/v1/transactions` | 60 | application of a token that verifies, else address |
-//! | everything else of the payment and merchant APIs | 300 | address |
+//! | everything else of the payment API | 300 | address |
+//! | the merchant API | see [`super::windows`] | address |
 //!
 //! IPv6 addresses count by their first 64 bits. Memory is bounded: idle buckets are dropped, and beyond
 //! [`MOST_BUCKETS`] callers share [`SHARED_BUCKETS`] buckets until there is room again. Budget: one lock of a map, and for
@@ -18,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::Method;
+use axum::http::{HeaderMap, HeaderValue, Method};
 use flexledger_commands::clock::Clock;
 use flexledger_domain::ids::ApplicationId;
 use governor::clock::Clock as _;
@@ -28,7 +29,9 @@ use governor::{Quota, RateLimiter};
 
 use super::auth::{Verified, bearer};
 use super::client;
+use super::envelope::REMAINING;
 use super::error::ApiError;
+use super::windows::{Taken, Windows};
 use crate::app::App;
 use crate::serve::Peer;
 
@@ -41,7 +44,7 @@ const CHECKS_PER_LOOK: u64 = 1024;
 
 /// Whose bucket it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Key {
+pub(super) enum Key {
     Address(IpAddr),
     Application(ApplicationId),
     Shared(u64),
@@ -49,7 +52,7 @@ enum Key {
 
 /// Time that never goes back, made of a clock that may: it counts what the clock has moved forwards.
 #[derive(Clone)]
-struct Ticks(Arc<TicksOf>);
+pub(super) struct Ticks(Arc<TicksOf>);
 
 struct TicksOf {
     clock: Arc<dyn Clock>,
@@ -72,20 +75,20 @@ impl governor::clock::Clock for Ticks {
 type Limiter = RateLimiter<Key, HashMapStateStore<Key>, Ticks, StateInformationMiddleware>;
 
 /// The buckets of one limit.
-struct Limit {
+pub(super) struct Limit {
     limiter: Limiter,
     checks: AtomicU64,
     full: AtomicBool,
 }
 
 impl Limit {
-    fn new(per_minute: NonZeroU32, ticks: &Ticks) -> Self {
-        let limiter = RateLimiter::hashmap_with_clock(Quota::per_minute(per_minute), ticks.clone()).with_middleware();
+    pub(super) fn new(quota: Quota, ticks: &Ticks) -> Self {
+        let limiter = RateLimiter::hashmap_with_clock(quota, ticks.clone()).with_middleware();
         Limit { limiter, checks: AtomicU64::new(0), full: AtomicBool::new(false) }
     }
 
     /// Takes one token. Tells how many are left, or after how long there is one.
-    fn take(&self, key: Key, ticks: &Ticks, hasher: &RandomState) -> Result<u32, Duration> {
+    pub(super) fn take(&self, key: Key, ticks: &Ticks, hasher: &RandomState) -> Result<u32, Duration> {
         if self.checks.fetch_add(1, Ordering::Relaxed).is_multiple_of(CHECKS_PER_LOOK) {
             if self.limiter.len() >= MOST_BUCKETS / 2 {
                 self.limiter.retain_recent();
@@ -110,6 +113,7 @@ pub struct Throttle {
     tokens: Limit,
     payments: Limit,
     others: Limit,
+    merchants: Windows,
 }
 
 const TOKENS: NonZeroU32 = NonZeroU32::new(10).unwrap();
@@ -124,9 +128,10 @@ impl Throttle {
         let ticks = Ticks(Arc::new(TicksOf { clock, seen }));
         Throttle {
             hasher: RandomState::new(),
-            tokens: Limit::new(TOKENS, &ticks),
-            payments: Limit::new(PAYMENTS, &ticks),
-            others: Limit::new(OTHERS, &ticks),
+            tokens: Limit::new(Quota::per_minute(TOKENS), &ticks),
+            payments: Limit::new(Quota::per_minute(PAYMENTS), &ticks),
+            others: Limit::new(Quota::per_minute(OTHERS), &ticks),
+            merchants: Windows::new(&ticks),
             ticks,
         }
     }
@@ -139,11 +144,18 @@ impl Throttle {
             Scope::Payment => (&self.payments, application.map_or(by_address, Key::Application)),
             Scope::Other => (&self.others, by_address),
         };
-        limit.take(key, &self.ticks, &self.hasher).map_err(|wait| {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            ApiError::throttled(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX))
-        })
+        limit.take(key, &self.ticks, &self.hasher).map_err(|wait| ApiError::throttled(seconds(wait).max(1)))
     }
+
+    /// Takes one token of each bucket of the merchant API.
+    fn take_merchant(&self, address: IpAddr) -> Taken {
+        self.merchants.take(&Key::Address(group(address)), &self.ticks, &self.hasher)
+    }
+}
+
+/// Whole seconds, at least as long as the time.
+pub(super) fn seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs() + u64::from(time.subsec_nanos() > 0)).unwrap_or(u32::MAX)
 }
 
 /// An IPv6 network of 64 bits belongs to one customer as a rule.
@@ -163,12 +175,10 @@ enum Scope {
 }
 
 impl Scope {
-    /// `None` for what is not limited: health, documentation, the operator's and the auditors' calls.
+    /// `None` for what is not limited here: health, documentation, the calls of operators, auditors and merchants.
     fn of(request: &Request) -> Option<Self> {
         let path = request.uri().path();
-        let under =
-            |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if !(under("/api") || under("/v2")) || under("/api/actuator") {
+        if !under(path, "/api") || under(path, "/api/actuator") {
             return None;
         }
         let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
@@ -180,16 +190,49 @@ impl Scope {
     }
 }
 
-/// Lets a call through, or refuses it with 429. Tells how many calls are left, where they are counted.
-///
-/// # Errors
-/// 429 with the time until there is room again.
-pub fn admit(app: &App, request: &mut Request) -> Result<Option<u32>, ApiError> {
-    let (Some(throttle), Some(scope)) = (app.throttle(), Scope::of(request)) else {
-        return Ok(None);
-    };
+fn under(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Where a call comes from.
+fn origin(app: &App, request: &Request) -> IpAddr {
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-    let address = client::address(peer, request.headers(), &app.settings().trusted_proxies);
+    client::address(peer, request.headers(), &app.settings().trusted_proxies)
+}
+
+/// What an answer tells of the limits that its call fell under.
+pub enum Count {
+    /// Nothing: it fell under none, or the refusal tells.
+    Untold,
+    /// How many calls are left.
+    Left(u32),
+    /// How full the windows of the merchant API are.
+    Windows(Taken),
+}
+
+impl Count {
+    /// Tells in headers.
+    pub fn tell(&self, headers: &mut HeaderMap) {
+        match self {
+            Count::Untold => {}
+            Count::Left(left) => {
+                headers.insert(REMAINING, HeaderValue::from(*left));
+            }
+            Count::Windows(taken) => taken.tell(headers),
+        }
+    }
+}
+
+/// Lets a call through, or refuses it with 429; and what its answer tells, either way.
+pub fn admit(app: &App, request: &mut Request) -> (Count, Result<(), ApiError>) {
+    let Some(throttle) = app.throttle() else { return (Count::Untold, Ok(())) };
+    if under(request.uri().path(), "/v2") {
+        let taken = throttle.take_merchant(origin(app, request));
+        let refused = taken.wait().map(|wait| ApiError::throttled(seconds(wait).max(1)));
+        return (Count::Windows(taken), refused.map_or(Ok(()), Err));
+    }
+    let Some(scope) = Scope::of(request) else { return (Count::Untold, Ok(())) };
+    let address = origin(app, request);
     let application = match scope {
         Scope::Payment => bearer(request.headers()).and_then(|token| app.tokens().check(token, app.now()).ok()),
         Scope::Token | Scope::Other => None,
@@ -197,7 +240,10 @@ pub fn admit(app: &App, request: &mut Request) -> Result<Option<u32>, ApiError> 
     if let Some(application) = application {
         request.extensions_mut().insert(Verified(application));
     }
-    throttle.take(scope, address, application).map(Some)
+    match throttle.take(scope, address, application) {
+        Ok(left) => (Count::Left(left), Ok(())),
+        Err(error) => (Count::Untold, Err(error)),
+    }
 }
 
 #[cfg(test)]

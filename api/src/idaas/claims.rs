@@ -1,4 +1,5 @@
-//! Claims on tags: request, list, revoke (`idaas.md` 7). The consent token is answered once; only its digest is kept.
+//! Claims on tags: request, list, revoke (`idaas.md` 7). Its requester is told the consent token for as long as a claim
+//! is pending; the ledger keeps no more of it than its number.
 
 use axum::Router;
 use axum::extract::State;
@@ -6,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use flexledger_commands::Answer;
-use flexledger_domain::consent::{RequestClaim, RevokeClaim};
+use flexledger_domain::consent::{ClaimState, RequestClaim, RevokeClaim};
 use flexledger_domain::ids::{ApplicationId, ClaimId, SubjectId};
 use flexledger_projections::{Ambiguous, ClaimRow, TagRow, Views};
 
@@ -34,6 +35,13 @@ pub(super) async fn tag(views: &Views, path: &Segment) -> Result<TagRow, ApiErro
     }
 }
 
+/// The token of a claim, for the one who asked, while there is something to decide.
+fn token(app: &App, row: &ClaimRow, reader: &Caller) -> Option<Token> {
+    let mine = row.claim.application == reader.id() && row.claim.state == ClaimState::Pending;
+    let token = mine.then(|| secret::consent_token(app.vault().platform().consent_key(), &row.token)).flatten()?;
+    Some(Token { url: format!("{}/api/v1/consent/{token}", app.settings().public_url), token })
+}
+
 /// `POST /v1/tags/{tag}/claims`: asks for consent to use a tag for one of the caller's users. 200, with the token.
 async fn request(
     State(app): State<App>,
@@ -51,14 +59,15 @@ async fn request(
     let views = app.fresh_views().await?;
     let tag = views.resolve_tag(&query).await?.unwrap_or_default();
     let row = views.subject(subject).await?;
-    let token = secret::fresh();
-    let command = RequestClaim { caller: caller.id(), tag: query, subject, token: secret::digest(&token) };
+    let number = secret::consent_number();
+    let command = RequestClaim { caller: caller.id(), tag: query, subject, token: number };
     let done = app.engine().submit(command).await?;
     let (Answer::Fresh(claim), Some(tag), Some(subject)) = (done.answer, tag, row) else {
         return Err(Code::Unavailable.into());
     };
     let row = ClaimRow {
         claim,
+        token: number,
         tag_local: tag.local,
         tag_address: tag.address,
         tag_application: tag.owner_application,
@@ -67,10 +76,9 @@ async fn request(
         subject_name: subject.display_name,
         application_name: caller.app.name.clone(),
     };
-    let url = format!("{}/api/v1/consent/{token}", app.settings().public_url);
-    let token = Token { token: &token, url: &url };
+    let token = token(&app, &row, &caller);
     Ok(envelope::success(StatusCode::OK, "Claim requested", done.recorded_at, |w| {
-        show::claim(w, &row, Some(caller.id()), Some(&token));
+        show::claim(w, &row, Some(caller.id()), token.as_ref());
     }))
 }
 
@@ -81,7 +89,9 @@ async fn list(State(app): State<App>, caller: Caller, path: Segment) -> Result<R
     let only = (tag.owner_application != caller.id()).then_some(caller.id());
     let rows = views.claims_on(tag.id, only).await?;
     Ok(envelope::success(StatusCode::OK, "Claims found", app.now(), |w| {
-        w.array(&rows, |w, row| show::claim(w, row, Some(caller.id()), None));
+        w.array(&rows, |w, row| {
+            show::claim(w, row, Some(caller.id()), token(&app, row, &caller).as_ref());
+        });
     }))
 }
 

@@ -25,13 +25,19 @@ pub(super) fn routes() -> Router<App> {
         .route("/api/v1/consent/{consent_token}/deny", post(deny))
 }
 
+/// The number of the token in a path, under which the ledger knows the claim.
+fn number(app: &App, path: &Segment) -> Result<TokenHash, ApiError> {
+    let key = app.vault().platform().consent_key();
+    secret::consent_number_of(key, &path.0).ok_or_else(|| Code::ConsentNotFound.into())
+}
+
 async fn find(app: &App, token: &TokenHash) -> Result<ClaimRow, ApiError> {
     app.fresh_views().await?.claim_by_token(token).await?.ok_or_else(|| Code::ConsentNotFound.into())
 }
 
 /// `GET /v1/consent/{consentToken}`: who asks for what. A lapsed token still tells so.
 async fn read(State(app): State<App>, path: Segment) -> Result<Response, ApiError> {
-    let row = find(&app, &secret::digest(&path.0)).await?;
+    let row = find(&app, &number(&app, &path)?).await?;
     let now = app.now();
     let name = |text, otherwise: &std::sync::Arc<str>| app.open(text).unwrap_or_else(|| otherwise.clone());
     let requester = name(row.subject_name.as_ref(), &row.application_name);
@@ -60,7 +66,7 @@ fn decided(done: Done<Claim>, row: ClaimRow) -> Result<(ClaimRow, Instant), ApiE
 
 /// `POST /v1/consent/{consentToken}/approve`: gives consent. 200, with an attestation.
 async fn approve(State(app): State<App>, path: Segment) -> Result<Response, ApiError> {
-    let token = secret::digest(&path.0);
+    let token = number(&app, &path)?;
     // Read before the command, so that nothing but the log stands between the command and its answer.
     let row = find(&app, &token).await?;
     let (row, at) = decided(app.engine().submit(ApproveClaim { token }).await?, row)?;
@@ -95,7 +101,7 @@ async fn approve(State(app): State<App>, path: Segment) -> Result<Response, ApiE
 
 /// `POST /v1/consent/{consentToken}/deny`: refuses consent.
 async fn deny(State(app): State<App>, path: Segment) -> Result<Response, ApiError> {
-    let token = secret::digest(&path.0);
+    let token = number(&app, &path)?;
     let row = find(&app, &token).await?;
     let (row, at) = decided(app.engine().submit(DenyClaim { token }).await?, row)?;
     Ok(envelope::success(StatusCode::OK, "Consent denied", at, |w| show::claim(w, &row, None, None)))

@@ -7,8 +7,11 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::response::Response;
 use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use flexledger_commands::Answer;
 use flexledger_domain::identity::{RotateKey, RotateWebhookSecret};
+use flexledger_eventstore::note::{HeadSigner, VerifierKey};
 use flexledger_projections::ApplicationRow;
 
 use super::show::{self, Application, Secrets};
@@ -65,14 +68,37 @@ async fn platform(State(app): State<App>, path: Segment) -> Result<Response, Api
     Ok(response)
 }
 
-/// `GET /.well-known/jwks.json`: the key that verifies attestations of consent. Public; no envelope (RFC 7517).
+/// `GET /.well-known/jwks.json`: the keys that verify attestations of consent and signed heads. Public; no envelope
+/// (RFC 7517).
 async fn jwks(State(app): State<App>) -> Result<Response, ApiError> {
-    let key = show::jwk(&jose::attestation_jwk(app.vault().platform().attestation_key().verifying_key()))?;
-    let mut writer = Writer::with_capacity(512);
-    writer.object(|w| w.name("keys").array([key], |w, key| w.raw(&key)));
+    let platform = app.vault().platform();
+    let attestation = show::jwk(&jose::attestation_jwk(platform.attestation_key().verifying_key()))?;
+    let ledger =
+        flexledger_replay::head::ledger(app.engine().store().as_ref()).await.map_err(|error| broken(&error))?;
+    let heads = ledger.map(|ledger| HeadSigner::new(ledger, platform.head_seed()).verifier());
+    let mut writer = Writer::with_capacity(1024);
+    writer.object(|w| {
+        let keys = std::iter::once(None).chain(heads.iter().map(Some));
+        w.name("keys").array(keys, |w, head| match head {
+            None => w.raw(&attestation),
+            Some(key) => head_key(w, key),
+        });
+    });
     let mut response = envelope::json(StatusCode::OK, writer);
     response.headers_mut().insert(CACHE_CONTROL, CACHED);
     Ok(response)
+}
+
+/// The key that verifies signed heads, as RFC 8037 writes it. Its id is the name and key id of the note's signature.
+fn head_key(w: &mut Writer, key: &VerifierKey) {
+    w.object(|w| {
+        w.text("kty", "OKP");
+        w.text("crv", "Ed25519");
+        w.text("x", &URL_SAFE_NO_PAD.encode(key.bytes()));
+        w.text("use", "sig");
+        w.text("alg", "EdDSA");
+        w.text("kid", &format!("{}+{:08x}", key.name(), u32::from_be_bytes(key.id())));
+    });
 }
 
 /// The caller's row, read before a rotation, so that nothing but the log stands between it and its answer.

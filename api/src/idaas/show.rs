@@ -99,8 +99,19 @@ fn public_subject(app: &App, w: &mut Writer, row: &SubjectRow) {
     w.object(|w| w.text_if("displayName", app.open(row.display_name.as_ref()).as_deref()));
 }
 
-/// A tag for those who made it or own it; an owner of another application is shown as to everybody. Of `claims` those
-/// on this tag are shown.
+/// A subject for an application that made or transferred a tag of it: who it is, and nothing that its own application
+/// keeps about it.
+fn foreign_subject(app: &App, w: &mut Writer, row: &SubjectRow) {
+    w.object(|w| {
+        w.uuid("id", row.id.uuid());
+        w.uuid("applicationId", row.application.uuid());
+        w.text("applicationName", &row.application_name);
+        w.text_if("displayName", app.open(row.display_name.as_ref()).as_deref());
+    });
+}
+
+/// A tag for those who made it or own it; of an owner of another application they learn who it is. Of `claims` those on
+/// this tag are shown.
 pub fn tag(app: &App, w: &mut Writer, row: &TagRow, reader: ApplicationId, claims: &[ClaimRow]) {
     w.object(|w| {
         w.uuid("id", row.id.uuid());
@@ -111,7 +122,7 @@ pub fn tag(app: &App, w: &mut Writer, row: &TagRow, reader: ApplicationId, claim
         if row.owner.application == reader {
             subject(app, w, &row.owner);
         } else {
-            public_subject(app, w, &row.owner);
+            foreign_subject(app, w, &row.owner);
         }
         w.uuid("createdByAppId", row.created_by.uuid());
         w.text("createdByAppName", &row.created_by_name);
@@ -137,16 +148,16 @@ fn tag_status(row: &TagRow) -> &'static str {
     if row.active { "ACTIVE" } else { "DISABLED" }
 }
 
-/// A consent token, shown once, and where it leads.
-pub struct Token<'a> {
+/// A consent token, and where it leads.
+pub struct Token {
     /// The token.
-    pub token: &'a str,
+    pub token: String,
     /// The address to consent at.
-    pub url: &'a str,
+    pub url: String,
 }
 
 /// A claim. Only the requester is told of its token.
-pub fn claim(w: &mut Writer, row: &ClaimRow, reader: Option<ApplicationId>, token: Option<&Token<'_>>) {
+pub fn claim(w: &mut Writer, row: &ClaimRow, reader: Option<ApplicationId>, token: Option<&Token>) {
     let claim = &row.claim;
     w.object(|w| {
         w.uuid("id", claim.id.uuid());
@@ -161,8 +172,8 @@ pub fn claim(w: &mut Writer, row: &ClaimRow, reader: Option<ApplicationId>, toke
         w.instant_if("approvedAt", claim.approved_at);
         w.instant_if("revokedAt", claim.revoked_at);
         if let Some(token) = token {
-            w.text("consentToken", token.token);
-            w.text("approvalUrl", token.url);
+            w.text("consentToken", &token.token);
+            w.text("approvalUrl", &token.url);
         }
         if reader == Some(claim.application) {
             w.instant("tokenExpiresAt", claim.expires_at);

@@ -178,6 +178,13 @@ fn transactions() -> Vec<Operation> {
 
 fn payment_requests() -> Vec<Operation> {
     vec![
+        get("/api/v1/payment-requests", "listWaitingPaymentRequests", "What merchants ask of the caller's tags")
+            .about(
+                "For the payer's application: pending and not overdue, newest first. An addition of this server: the \
+                 published API has no such call.",
+            )
+            .paged()
+            .gives(Page("WaitingPaymentRequest")),
         post("/api/v1/payment-requests/{reference}/accept", "acceptPaymentRequest", "Pay what a merchant asks for")
             .about("For the payer's application. An addition of this server: the published API has no such call.")
             .gives(One("PaymentRequestDecision"))

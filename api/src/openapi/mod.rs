@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document. Tests hold it against the routes that are served, against the published contract, and
 //! against real answers.
 
+mod audit;
 mod deliveries;
 mod idaas;
 pub(crate) mod operation;
@@ -30,7 +31,7 @@ pub fn groups() -> Vec<(&'static str, Vec<Operation>)> {
 
 /// All shapes.
 pub fn all_shapes() -> impl Iterator<Item = &'static Shape> {
-    shapes::REQUESTS.iter().chain(shapes::ANSWERS).chain(deliveries::SHAPES).chain(service::SHAPES)
+    shapes::REQUESTS.iter().chain(shapes::ANSWERS).chain(deliveries::SHAPES).chain(service::SHAPES).chain(audit::SHAPES)
 }
 
 /// The document, for the names that this server uses.

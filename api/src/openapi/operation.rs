@@ -41,6 +41,8 @@ pub enum Data {
     Objects,
     /// A document of its own.
     Plain(&'static str),
+    /// One of several documents, by what was asked.
+    AnyOf(&'static [&'static str]),
     /// A document of its own, of any members.
     Document,
     /// Text of this media type.
@@ -295,6 +297,7 @@ impl Operation {
             Data::Object => envelope(Some(Kind::Object.schema())),
             Data::Objects => envelope(Some(page(Kind::Object.schema()))),
             Data::Plain(name) => reference(name),
+            Data::AnyOf(names) => json!({"anyOf": names.iter().map(|name| reference(name)).collect::<Vec<_>>()}),
             Data::Document => Kind::Object.schema(),
             Data::Empty => return json!({"description": self.summary}),
             Data::Media(media) => {

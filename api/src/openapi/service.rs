@@ -3,8 +3,7 @@
 use super::operation::Data::{Document, Media, Plain};
 use super::operation::{Auth, Operation, delete, get, post};
 use super::shape::Kind::{
-    Amount, Count, Decimal, Each, Instant, Limited, Long, Metadata, Next, Object, Of, Payable, Range, Text, Texts,
-    Uuid, Word,
+    Amount, Count, Each, Instant, Limited, Long, Metadata, Object, Of, Payable, Range, Text, Texts, Uuid, Word,
 };
 use super::shape::{Shape, may, must};
 
@@ -115,76 +114,36 @@ pub const SHAPES: &[Shape] = &[
         fields: &[must("id", Uuid), must("erased_at", Instant)],
     },
     Shape {
-        name: "Events",
-        about: "Events in the order of the log.",
-        fields: &[must("events", Each("Event")), must("next", Next)],
-    },
-    Shape {
-        name: "Event",
-        about: "One event as it stands in the log, with its two hashes.",
+        name: "WaitingPaymentRequest",
+        about: "What a merchant asks of one of the caller's tags.",
         fields: &[
-            must("position", Long),
-            must("id", Text),
-            must("entity", Text),
-            must("kind", Text),
-            must("version", Count),
-            must("recorded_at", Instant),
-            must("actor", Text),
-            may("command_id", Text),
-            must("payload", Object),
-            may("postings", Each("Posting")),
-            must("leaf_hash", Text),
-            must("hash", Text),
-        ],
-    },
-    Shape {
-        name: "Posting",
-        about: "One line of a journal entry.",
-        fields: &[
-            must("account", Text),
+            must("id", Long),
+            must("reference", Text),
+            must("merchantId", Uuid),
+            must("merchantName", Text),
+            must("payeeTagId", Uuid),
+            must("payeeTag", Text).about("Its qualified address."),
+            must("payerTagId", Uuid),
+            must("payerTag", Text).about("Its qualified address."),
+            must("amount", Amount),
             must("currency", Text),
-            must("side", Word(&["debit", "credit"])),
-            must("amount", Decimal),
-        ],
-    },
-    Shape {
-        name: "SignedHead",
-        about: "The end of the log and a signature of it.",
-        fields: &[
-            must("position", Long),
-            must("hash", Text),
-            must("root", Text),
-            may("recorded_at", Instant),
-            must("note", Text).about("A C2SP tlog-checkpoint."),
-        ],
-    },
-    Shape {
-        name: "Inclusion",
-        about: "Proof that an event stands in the tree of a head (RFC 6962).",
-        fields: &[
-            must("position", Long),
-            must("at", Long),
-            must("leaf_hash", Text),
-            must("root", Text),
-            must("path", Texts),
-        ],
-    },
-    Shape {
-        name: "Consistency",
-        about: "Proof that a later head goes on from an earlier one (RFC 6962).",
-        fields: &[
-            must("from", Long),
-            must("to", Long),
-            must("from_root", Text),
-            must("to_root", Text),
-            must("path", Texts),
+            may("description", Text),
+            must("status", Word(REQUEST_STATES)),
+            must("expiresAt", Instant),
+            must("createdAt", Instant),
+            must("updatedAt", Instant),
         ],
     },
 ];
 
 /// The calls by subject.
 pub fn groups() -> Vec<(&'static str, Vec<Operation>)> {
-    vec![("Merchant", merchant()), ("Operator", operator()), ("Audit", audit()), ("Health and keys", health())]
+    vec![
+        ("Merchant", merchant()),
+        ("Operator", operator()),
+        ("Audit", super::audit::operations()),
+        ("Health and keys", health()),
+    ]
 }
 
 fn merchant() -> Vec<Operation> {
@@ -237,60 +196,6 @@ fn operator() -> Vec<Operation> {
             .by(Auth::Operator)
             .gives(Plain("Erased")),
     ]
-}
-
-fn audit() -> Vec<Operation> {
-    let place = |name, about| may(name, Range(0, i64::MAX as u64)).about(about);
-    let as_of = "`moment` is a log position, or an instant (RFC 3339). Unknown keys are 404; a moment beyond the end of \
-                 the log is 422. `statement` and `transactions` need a key, and `settlement` takes a date.";
-    let page = |operation: Operation| {
-        operation
-            .with(may("currency", Text).about("Of a statement; `NGN` if left out."))
-            .with(may("from", Text).about("The `next` of the page before."))
-            .with(may("limit", Range(1, 1000)).about("100 if left out."))
-    };
-    vec![
-        get("/audit/v1/events", "listEvents", "The events themselves")
-            .about(
-                "A filter looks at a bounded number of events: a page may be short, or empty, and still name a `next`.",
-            )
-            .with(place("from", "The first position; 1 if left out."))
-            .with(place("to", "The last position; the end of the log if left out."))
-            .with(may("limit", Range(1, 1000)).about("100 if left out."))
-            .with(may("entity", Text))
-            .with(may("kind", Text))
-            .gives(Plain("Events"))
-            .refuses(&[422]),
-        get("/audit/v1/head", "readHead", "The signed end of the log").gives(Plain("SignedHead")),
-        get("/audit/v1/proofs/events/{position}", "proveInclusion", "Prove that an event stands in the log")
-            .with(place("at", "The head it is proved against; the newest if left out."))
-            .gives(Plain("Inclusion"))
-            .refuses(&[422]),
-        get("/audit/v1/proofs/consistency", "proveConsistency", "Prove that nothing before a head was changed")
-            .with(place("from", "The earlier head."))
-            .with(place("to", "The later head."))
-            .gives(Plain("Consistency"))
-            .refuses(&[404, 422]),
-        page(get("/audit/v1/as-of/{moment}/{view}", "readAsOf", "A view as it was"))
-            .about(as_of)
-            .gives(Document)
-            .refuses(&[422]),
-        page(get("/audit/v1/as-of/{moment}/{view}/{key}", "readOneAsOf", "One thing of a view as it was"))
-            .about(as_of)
-            .gives(Document)
-            .refuses(&[422]),
-        get("/audit/v1/explain/{reference}", "explainTransaction", "Everything that belongs to one payment")
-            .about("Commands, events, postings, rows of views, webhooks and settlement.")
-            .gives(Document),
-        get("/audit/v1/diff", "readDiff", "What changed between two moments")
-            .with(must("from", Text).about("A log position or an instant."))
-            .with(must("to", Text).about("A log position or an instant."))
-            .gives(Document)
-            .refuses(&[422]),
-    ]
-    .into_iter()
-    .map(|operation| operation.by(Auth::Auditor))
-    .collect()
 }
 
 fn health() -> Vec<Operation> {

@@ -43,6 +43,10 @@ pub enum Kind {
     Each(&'static str),
     /// A list of texts.
     Texts,
+    /// A list of whole numbers.
+    Longs,
+    /// This, or null.
+    OrNull(&'static Kind),
     /// Text, a number, or null: the value that continues a list.
     Next,
 }
@@ -75,6 +79,8 @@ impl Kind {
             Kind::Of(name) => reference(name),
             Kind::Each(name) => json!({"type": "array", "items": reference(name)}),
             Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
+            Kind::Longs => json!({"type": "array", "items": Kind::Long.schema()}),
+            Kind::OrNull(kind) => json!({"anyOf": [kind.schema(), {"type": "null"}]}),
             Kind::Next => json!({"type": ["string", "integer", "null"]}),
         }
     }
@@ -100,6 +106,8 @@ impl Kind {
             Kind::Of(name) => name.to_owned(),
             Kind::Each(name) => format!("list of {name}"),
             Kind::Texts => "list of texts".to_owned(),
+            Kind::Longs => "list of whole numbers".to_owned(),
+            Kind::OrNull(kind) => format!("{}, or null", kind.words()),
             Kind::Next => "where the list goes on, or null".to_owned(),
         }
     }

@@ -178,7 +178,7 @@ pub const ANSWERS: &[Shape] = &[
     ),
     shape(
         "Owner",
-        "The owner of a tag; for other applications only the display name.",
+        "The owner of a tag; of another application's, id, application and display name.",
         &[
             may("id", Uuid),
             may("applicationId", Uuid),
@@ -248,8 +248,8 @@ pub const ANSWERS: &[Shape] = &[
             must("requestedAt", Instant),
             may("approvedAt", Instant),
             may("revokedAt", Instant),
-            may("consentToken", Text).about("Once, to the application that asked."),
-            may("approvalUrl", Text).about("Once, to the application that asked."),
+            may("consentToken", Text).about("While it is pending, to the application that asked."),
+            may("approvalUrl", Text).about("While it is pending, to the application that asked."),
             may("tokenExpiresAt", Instant),
         ],
     ),

@@ -153,6 +153,7 @@ fn given(data: Data) -> String {
     match data {
         Data::Nothing => "the envelope".to_owned(),
         Data::One(name) | Data::Plain(name) => link(name),
+        Data::AnyOf(names) => names.iter().map(|name| link(name)).collect::<Vec<_>>().join(" or "),
         Data::List(name) => format!("list of {}", link(name)),
         Data::Texts => "list of texts".to_owned(),
         Data::Page(name) => format!("page of {}", link(name)),

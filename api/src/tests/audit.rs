@@ -1,5 +1,7 @@
 //! The audit surface: who may read it, what it answers, and that its proofs are proofs.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use flexledger_domain::Position;
 use flexledger_eventstore::hash::{Hash, chain_hash};
 use flexledger_eventstore::merkle::{verify_consistency, verify_inclusion};
@@ -46,6 +48,20 @@ async fn only_the_operator_and_auditors_read_it() {
         let kind = if status == 200 { "application/json" } else { "application/problem+json" };
         assert_eq!(answer.headers["content-type"], kind);
     }
+}
+
+#[tokio::test]
+async fn the_key_of_signed_heads_is_published() {
+    let (world, _, _, _) = played().await;
+    let note = Note::parse(&world.audit("/head").await.fine().text_of("/note")).unwrap();
+    let keys = world.get("/.well-known/jwks.json", "").await.fine();
+    let found = keys.json["keys"].as_array().unwrap().iter().find(|key| key["crv"] == "Ed25519").unwrap();
+    assert_eq!((&found["kty"], &found["use"], &found["alg"]), (&json!("OKP"), &json!("sig"), &json!("EdDSA")));
+    // Written as a verifier key it is the one that the note is signed with.
+    let mut key = vec![1];
+    key.extend(URL_SAFE_NO_PAD.decode(found["x"].as_str().unwrap()).unwrap());
+    let key = format!("{}+{}", found["kid"].as_str().unwrap(), STANDARD.encode(key));
+    note.verify(&key.parse().unwrap()).unwrap();
 }
 
 #[tokio::test]

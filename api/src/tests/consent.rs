@@ -58,7 +58,7 @@ async fn consent_is_asked_given_and_attested() {
 }
 
 #[tokio::test]
-async fn tokens_are_told_once_and_kept_nowhere() {
+async fn tokens_are_told_to_the_requester_and_kept_nowhere() {
     let world = World::new().await;
     let (wallet, shop) = world.pair().await;
     let asked = claim(&world, &wallet, "bob@shopapp").await.fine();
@@ -67,7 +67,8 @@ async fn tokens_are_told_once_and_kept_nowhere() {
         let list = world.get("/api/v1/tags/bob/claims", &reader.token).await.fine();
         assert_eq!(list.data().as_array().map(Vec::len), Some(1));
         assert_eq!(list.data()[0].get("tokenExpiresAt").is_some(), told);
-        assert!(!list.text.contains(&token) && !list.text.contains("approvalUrl"));
+        assert_eq!(list.text.contains(&format!(r#""consentToken":"{token}""#)), told);
+        assert_eq!(list.text.contains(&format!("/api/v1/consent/{token}")), told);
     }
     let other = world.tenant("OtherApp", None).await;
     assert_eq!(world.get("/api/v1/tags/bob/claims", &other.token).await.fine().data(), &json!([]));
@@ -136,8 +137,10 @@ async fn a_tag_goes_to_who_holds_a_claim_and_its_payments_follow() {
     let moved = world.post(path, &shop.token, &to_wallet).await.fine();
     assert_eq!(moved.text_of("/data/qualifiedAddress"), "bob@shopapp");
     assert_eq!(moved.data()["createdByAppId"], json!(shop.id));
-    // The new owner is another application's user: its identifiers are not told.
-    assert_eq!(moved.data()["canonicalOwner"], json!({"displayName": "WalletApp User"}));
+    // The new owner is another application's user: who it is is told, but nothing that its application keeps about it.
+    let owner = json!({"id": wallet.subject, "applicationId": wallet.id, "applicationName": "WalletApp",
+        "displayName": "WalletApp User"});
+    assert_eq!(moved.data()["canonicalOwner"], owner);
     let mine = world.get(&format!("/api/v1/subjects/{}/tags", wallet.subject), &wallet.token).await.fine();
     assert_eq!(mine.data().as_array().map(Vec::len), Some(2));
     assert_eq!(mine.data()[0]["canonicalOwner"]["externalId"], json!("user-walletapp"));

@@ -1,5 +1,6 @@
 //! How often one may call (`idaas.md` 14).
 
+use axum::http::HeaderValue;
 use serde_json::json;
 
 use super::world::{Answer, OPERATOR, World};
@@ -63,11 +64,36 @@ async fn everything_else_shares_one_bucket_but_health_and_the_operator() {
         world.get("/api/v1/nothing", "").await;
     }
     assert_eq!(world.get("/api/v1/nothing", "").await.outcome(), (429, "IDAAS-RATE-6001"));
-    let merchant = world.get("/v2/merchant/payment-request", "").await;
-    assert_eq!((merchant.status, merchant.json["statusCode"].as_u64()), (429, Some(429)));
+    assert_eq!(world.get("/v2/merchant/payment-request", "").await.status, 400);
     assert_eq!(world.get("/api/actuator/health", "").await.status, 200);
     assert_eq!(world.get("/health", "").await.status, 200);
     assert_eq!(world.get("/operator/v1/status", OPERATOR).await.status, 200);
+}
+
+#[tokio::test]
+async fn merchants_have_three_windows_and_are_told_of_each() {
+    let world = limited(Vec::new()).await;
+    let call = async || world.get("/v2/merchant/payment-request", "").await;
+    let told = |answer: &Answer, what: &str| {
+        ["short", "medium", "long"].map(|window| {
+            let name = format!("x-ratelimit-{what}-{window}");
+            answer.headers[name.as_str()].to_str().unwrap().parse::<u32>().unwrap()
+        })
+    };
+    let first = call().await;
+    assert_eq!((first.status, told(&first, "limit")), (400, [50, 300, 1000]));
+    assert_eq!((told(&first, "remaining"), told(&first, "reset")), ([49, 299, 999], [1, 1, 1]));
+    for _ in 1..50 {
+        assert_eq!(call().await.status, 400);
+    }
+    let refused = call().await;
+    assert_eq!((refused.status, refused.json["statusCode"].as_u64()), (429, Some(429)));
+    assert_eq!((&refused.headers["retry-after"], left(&refused)), (&HeaderValue::from(1), Some("0")));
+    assert_eq!((told(&refused, "remaining"), told(&refused, "reset")), ([0, 249, 949], [1, 2, 4]));
+    // The payment API has its own.
+    assert_eq!(left(&world.get("/api/v1/nothing", "").await), Some("299"));
+    world.later(1);
+    assert_eq!(told(&call().await, "remaining"), [49, 278, 964]);
 }
 
 #[tokio::test]

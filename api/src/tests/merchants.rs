@@ -118,6 +118,43 @@ async fn every_other_end() {
 }
 
 #[tokio::test]
+async fn a_payer_reads_what_waits_for_it() {
+    let shop = shop().await;
+    for (reference, amount) in [("a", 3), ("b", 1), ("c", 2)] {
+        let ask = json!({"payer": "alice", "amount": amount, "reference": reference, "comment": "Tea", "duration": 2});
+        shop.ask(ask).await.fine();
+    }
+    shop.ask(json!({"payer": "alice", "amount": 5, "reference": "d"})).await.fine();
+    let list = async |by: &Tenant, query: &str| {
+        let page = shop.world.get(&format!("/api/v1/payment-requests{query}"), &by.token).await.fine();
+        let content = page.data()["content"].as_array().unwrap();
+        let references: Vec<_> = content.iter().map(|one| one["reference"].as_str().unwrap().to_owned()).collect();
+        (references.concat(), page)
+    };
+    let (references, page) = list(&shop.wallet, "").await;
+    assert_eq!((references.as_str(), page.data()["totalElements"].as_u64()), ("dcba", Some(4)));
+    let one = &page.data()["content"][1];
+    assert_eq!((&one["status"], &one["merchantName"]), (&json!("Pending"), &json!("Corner Shop")));
+    assert_eq!((&one["payeeTag"], &one["payerTag"]), (&json!("bob@shopapp"), &json!("alice@walletapp")));
+    assert_eq!((one["description"].as_str(), one.get("transaction")), (Some("Tea"), None));
+    assert!(page.text.contains(r#""amount":2.0000"#), "{}", page.text);
+    // The payee's application has nothing to decide, and sees nothing.
+    assert_eq!(list(&shop.shop, "").await.0, "");
+    assert_eq!(list(&shop.wallet, "?size=2&page=1").await.0, "ba");
+    assert_eq!(list(&shop.wallet, "?sort=amount,asc").await.0, "bcad");
+    for wrong in ["?size=0", "?page=-1", "?sort=secret"] {
+        let refused = shop.world.get(&format!("/api/v1/payment-requests{wrong}"), &shop.wallet.token).await;
+        assert_eq!(refused.outcome(), (400, "IDAAS-VALID-2001"), "{wrong}");
+    }
+    shop.answer(&shop.wallet, "a", "accept").await.fine();
+    shop.answer(&shop.wallet, "b", "decline").await.fine();
+    assert_eq!(list(&shop.wallet, "").await.0, "dc");
+    shop.world.later(120);
+    assert_eq!(list(&shop.wallet, "").await.0, "d");
+    assert_eq!(shop.world.get("/api/v1/payment-requests", "").await.outcome(), (401, "IDAAS-AUTH-1001"));
+}
+
+#[tokio::test]
 async fn bodies_and_headers_are_judged() {
     let shop = shop().await;
     for wrong in [

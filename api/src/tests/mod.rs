@@ -5,6 +5,7 @@ mod audit;
 mod catalogue;
 mod consent;
 mod contract;
+mod documented;
 mod federation;
 mod flows;
 mod input;

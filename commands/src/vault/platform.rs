@@ -32,6 +32,7 @@ pub struct PlatformKeys {
     sealing: Key,
     encryption: SecretKey,
     attestation: SigningKey,
+    consent: Zeroizing<[u8; 32]>,
     head_seed: Zeroizing<[u8; 32]>,
     fingerprint: Zeroizing<[u8; 32]>,
 }
@@ -80,6 +81,7 @@ impl PlatformKeys {
             sealing: Key::new(*secret(&derive, "sealing key")?),
             encryption: scalar(&derive, "encryption key")?,
             attestation: scalar(&derive, "attestation key")?.into(),
+            consent: secret(&derive, "consent token key")?,
             head_seed: secret(&derive, "head signing seed")?,
             fingerprint: secret(&derive, "fingerprint")?,
         })
@@ -101,6 +103,12 @@ impl PlatformKeys {
     #[must_use]
     pub fn attestation_key(&self) -> &SigningKey {
         &self.attestation
+    }
+
+    /// The key that authenticates consent tokens (`idaas.md` 7).
+    #[must_use]
+    pub fn consent_key(&self) -> &[u8] {
+        self.consent.as_slice()
     }
 
     /// The seed of the Ed25519 key that signs heads (`operations.md` 5.2).

@@ -13,21 +13,21 @@ pub struct RequestClaim {
     pub tag: TagQuery,
     /// For which of its subjects.
     pub subject: SubjectId,
-    /// The digest of the consent token, which is answered once and then forgotten.
+    /// The number of the consent token, which opens nothing without the key of the platform.
     pub token: TokenHash,
 }
 
 /// Gives consent. Whoever holds the token may.
 #[derive(Debug, Clone)]
 pub struct ApproveClaim {
-    /// The digest of the consent token.
+    /// The number of the consent token.
     pub token: TokenHash,
 }
 
 /// Refuses consent. Whoever holds the token may.
 #[derive(Debug, Clone)]
 pub struct DenyClaim {
-    /// The digest of the consent token.
+    /// The number of the consent token.
     pub token: TokenHash,
 }
 

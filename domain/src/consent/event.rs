@@ -18,7 +18,7 @@ pub struct ClaimRequested {
     pub subject: SubjectId,
     /// The tag.
     pub tag: TagId,
-    /// The digest of the consent token.
+    /// The number of the consent token.
     pub token: TokenHash,
 }
 

@@ -116,7 +116,7 @@ impl Consent {
         self.claims.get(&id)
     }
 
-    /// A claim by the digest of its consent token.
+    /// A claim by the number of its consent token.
     #[must_use]
     pub fn by_token(&self, token: &TokenHash) -> Option<&Claim> {
         self.by_token.get(token).and_then(|id| self.claims.get(id))

@@ -23,7 +23,7 @@ impl Views {
         Ok(self.claims_where("c.id = ?", &[id.uuid().into()]).await?.pop())
     }
 
-    /// The claim whose consent token has this digest.
+    /// The claim whose consent token has this number.
     ///
     /// # Errors
     /// [`ViewError`] when a view stopped or the database fails.
@@ -63,7 +63,7 @@ impl Views {
         self.usable(&["applications", "subjects", "tags", TABLE])?;
         let sql = format!(
             "SELECT c.id, c.tag, c.subject, c.application, c.state, c.requested_at, c.expires_at, c.approved_at, \
-             c.revoked_at, t.local, t.handle, t.owner_application, o.display_name, s.external_id, s.display_name, a.name \
+             c.revoked_at, c.token, t.local, t.handle, t.owner_application, o.display_name, s.external_id, s.display_name, a.name \
              FROM claims c JOIN tags t ON t.id = c.tag JOIN subjects o ON o.id = t.owner \
              JOIN subjects s ON s.id = c.subject JOIN applications a ON a.id = c.application \
              WHERE {condition} ORDER BY c.position DESC"
@@ -86,9 +86,12 @@ fn claim(row: &Row) -> Result<ClaimRow, ViewError> {
         approved_at: cells.optional_int()?.map(Instant::from_micros),
         revoked_at: cells.optional_int()?.map(Instant::from_micros),
     };
+    let damaged = |_| ViewError::Damaged { table: TABLE, expected: "the number of a token" };
+    let token = cells.text()?.parse().map_err(damaged)?;
     let (local, handle) = (cells.text()?, cells.text()?);
     Ok(ClaimRow {
         claim,
+        token,
         tag_address: format!("{local}@{handle}").into(),
         tag_local: local,
         tag_application: ApplicationId::from_uuid(cells.uuid()?),

@@ -1,15 +1,31 @@
 //! Merchants and payment requests.
 
-use flexledger_domain::ids::{MerchantId, TagId};
+use flexledger_domain::Instant;
+use flexledger_domain::ids::{ApplicationId, MerchantId, TagId};
 use flexledger_domain::merchants::{Request, RequestNumber, RequestState};
 use flexledger_domain::money::{Amount, Currency, Money};
 
 use super::cells::Cells;
+use super::order::{By, Properties, order};
 use crate::database::Row;
 use crate::value::{Value, count};
-use crate::{Paged, RequestRow, ViewError, Views};
+use crate::{Page, Paged, RequestRow, ViewError, Views};
 
 const TABLE: &str = "payment_requests";
+
+const OWN_ORDER: &str = "r.number DESC";
+
+/// What the requests that wait for a payer's application can be sorted by.
+const PROPERTIES: Properties = &[
+    ("id", By::Plain("r.number")),
+    ("reference", By::Plain("r.reference")),
+    ("amount", By::Amount("r.amount")),
+    ("currency", By::Plain("r.currency")),
+    ("status", By::Plain("r.state")),
+    ("expiresAt", By::Plain("r.expires_at")),
+    ("createdAt", By::Plain("r.created_at")),
+    ("updatedAt", By::Plain("r.updated_at")),
+];
 
 impl Views {
     /// The payment request that a merchant made under a reference.
@@ -22,7 +38,7 @@ impl Views {
         reference: &str,
     ) -> Result<Option<RequestRow>, ViewError> {
         let arguments = [merchant.uuid().into(), reference.into()];
-        Ok(self.requests_where("r.merchant = ? AND r.reference = ?", &arguments).await?.pop())
+        Ok(self.select_requests("r.merchant = ? AND r.reference = ?", &arguments).await?.pop())
     }
 
     /// A merchant's payment requests, newest first, at most `limit` after the first `offset`; only those in one state
@@ -45,27 +61,43 @@ impl Views {
         let total = self.database.row(&sql, &arguments).await?;
         let total = total.map_or(Ok(0), |row| Cells::of(TABLE, &row).count())?;
         arguments.extend([Value::Int(i64::from(limit)), count(offset)]);
-        let items = self.select_requests(filter, " LIMIT ? OFFSET ?", &arguments).await?;
-        Ok(Paged { items, total })
+        let filter = format!("{filter} ORDER BY {OWN_ORDER} LIMIT ? OFFSET ?");
+        Ok(Paged { items: self.select_requests(&filter, &arguments).await?, total })
     }
 
-    async fn requests_where(&self, condition: &str, arguments: &[Value]) -> Result<Vec<RequestRow>, ViewError> {
-        self.select_requests(condition, "", arguments).await
-    }
-
-    async fn select_requests(
+    /// A page of the payment requests that one application may pay: they are pending, not overdue, and the payer's tag
+    /// is the application's now; newest first. It can be sorted by `id`, `reference`, `amount`, `currency`, `status`,
+    /// `expiresAt`, `createdAt` and `updatedAt`.
+    ///
+    /// # Errors
+    /// [`ViewError::SortProperty`], [`ViewError::PageSize`], a view that stopped, or the database's.
+    pub async fn payment_requests_waiting(
         &self,
-        condition: &str,
-        limit: &str,
-        arguments: &[Value],
-    ) -> Result<Vec<RequestRow>, ViewError> {
+        payer: ApplicationId,
+        now: Instant,
+        page: &Page,
+    ) -> Result<Paged<RequestRow>, ViewError> {
+        // The tag comes first: an application has few, the platform may have many requests.
+        const WAITING: &str = "r.state = 'Pending' AND q.owner_application = ? AND r.expires_at > ?";
+        self.usable(&["tags", "merchants"])?;
+        let order = order(page, PROPERTIES, "r.number")?.unwrap_or_else(|| OWN_ORDER.to_owned());
+        let mut arguments = vec![payer.uuid().into(), now.into()];
+        let sql = format!("SELECT COUNT(*) FROM tags q JOIN payment_requests r ON r.payer = q.id WHERE {WAITING}");
+        let total = self.database.row(&sql, &arguments).await?;
+        let total = total.map_or(Ok(0), |row| Cells::of(TABLE, &row).count())?;
+        arguments.extend([Value::Int(i64::from(page.size)), count(page.offset())]);
+        let filter = format!("{WAITING} ORDER BY {order} LIMIT ? OFFSET ?");
+        Ok(Paged { items: self.select_requests(&filter, &arguments).await?, total })
+    }
+
+    async fn select_requests(&self, condition: &str, arguments: &[Value]) -> Result<Vec<RequestRow>, ViewError> {
         self.usable(&["subjects", "tags", "merchants"])?;
         let sql = format!(
             "SELECT r.number, r.merchant, r.reference, r.payee, r.payer, r.amount, r.currency, r.comment, r.metadata, \
              r.state, r.payment, r.expires_at, r.created_at, r.updated_at, p.local, p.handle, m.name, q.local, \
              q.handle, s.display_name FROM payment_requests r JOIN merchants m ON m.id = r.merchant \
              JOIN tags p ON p.id = r.payee JOIN tags q ON q.id = r.payer JOIN subjects s ON s.id = q.owner \
-             WHERE {condition} ORDER BY r.number DESC{limit}"
+             WHERE {condition}"
         );
         let rows = self.database.rows(&sql, arguments).await?;
         rows.iter().map(request).collect()

@@ -1,4 +1,4 @@
-//! Claims on tags (`idaas.md` 7). Of a consent token only the digest is known.
+//! Claims on tags (`idaas.md` 7). Of a consent token only the number is known.
 
 use flexledger_domain::consent::{ClaimState, ConsentEvent};
 use flexledger_domain::ids::ClaimId;

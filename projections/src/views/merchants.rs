@@ -36,6 +36,12 @@ static REQUESTS: Table = Table {
             filter: None,
         },
         Index { name: "payment_requests_in_order", columns: &["merchant", "number"], unique: true, filter: None },
+        Index {
+            name: "payment_requests_waiting",
+            columns: &["payer", "number"],
+            unique: true,
+            filter: Some("state = 'Pending'"),
+        },
     ],
 };
 

@@ -20,7 +20,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 
 const ROUNDS: u32 = 3;
 /// Events in a batch, and in a round.
-const SIZES: [(usize, usize); 5] = [(1, 3_000), (64, 51_200), (512, 153_600), (1_000, 200_000), (4_096, 204_800)];
+const SIZES: [(usize, usize); 4] = [(1, 300), (64, 12_800), (512, 76_800), (4_096, 163_840)];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|text| !text.starts_with("--")).collect();

@@ -25,6 +25,7 @@ pub mod sqlite;
 pub mod tail;
 #[cfg(any(test, feature = "contract"))]
 pub mod testing;
+pub mod tls;
 
 pub use alone::Alone;
 pub use hash::Hash;

@@ -97,6 +97,7 @@ impl PostgresStore {
     /// [`StoreError::Unusable`] for a URL that is none, a database without a log (for a reader), a log of another
     /// version or a damaged one; [`StoreError::Database`] when the server cannot be reached.
     pub async fn open(url: &str, access: Access) -> Result<Self, StoreError> {
+        crate::tls::choose();
         let target: Target = url.parse()?;
         let mut connection = target.plain().await?;
         let durability = match access {

@@ -78,6 +78,7 @@ pub(crate) struct Snapshot {
 impl Database {
     /// Names the database at `url`.
     pub fn prepare(url: &str) -> Result<Database, ViewError> {
+        flexledger_eventstore::tls::choose();
         let (url, schema) = schema_of(url)?;
         // An error of the URL names what is wrong, not what stands there: it may be a password.
         let wrong = |error: sqlx::Error| ViewError::Url(format!("postgres: {error}"));

@@ -14,7 +14,7 @@ use flexledger_replay::reconcile::{Reconcile, rebuild as make_again};
 
 use super::client::{Client, ClientError};
 use super::histogram::Histogram;
-use super::report::{Document, rounded};
+use super::report::Document;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::verbs::{Server, ServerOptions};
@@ -32,8 +32,9 @@ struct Reads {
     ended: AtomicBool,
 }
 
-/// Rebuilds the views in the folder, with comparison, second fold and switch, beside a server on them. The rate is that
-/// of all of it; the latencies are those of wallets and statement pages over HTTP meanwhile.
+/// Rebuilds the views in the folder beside a server on them. The rate is that of all of it, with comparison, second fold
+/// and switch; its reference is the making of the new views alone. The latencies are those of wallets and statement
+/// pages over HTTP meanwhile.
 pub async fn rebuild(folder: &Path) -> Result<Document, Failure> {
     let config =
         Config { data: folder.to_owned(), listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Config::default() };
@@ -49,14 +50,19 @@ pub async fn rebuild(folder: &Path) -> Result<Document, Failure> {
             })
         })
     };
-    let began = Instant::now();
+    let (began, mut made) = (Instant::now(), None);
+    let mut progress = |done: u64, all: u64| {
+        if done >= all {
+            made.get_or_insert_with(|| began.elapsed());
+        }
+    };
     let job = Reconcile {
         store: server.app().engine().store().clone(),
         views_url: config.views_place().url(),
         folder: folder.to_owned(),
         views: Vec::new(),
         now: SystemClock.now(),
-        progress: &mut |_, _| {},
+        progress: &mut progress,
     };
     let (report, switched) = make_again(job, false).await.map_err(|error| failed(&error))?;
     let time = began.elapsed();
@@ -67,8 +73,9 @@ pub async fn rebuild(folder: &Path) -> Result<Document, Failure> {
     if !switched {
         return Err(failed(&"the rebuilt views differ from the live ones"));
     }
-    let mut document = Document::new("audit rebuild").latencies(&reads.latencies);
-    document.per_second = Some(rounded(report.position as f64 / time.as_secs_f64().max(1e-9)));
+    let rate = |time: Duration| report.position as f64 / time.as_secs_f64().max(1e-9);
+    let mut document = Document::new("audit rebuild");
+    document = document.against(rate(time), rate(made.unwrap_or(time))).latencies(&reads.latencies);
     document.refused = Some(reads.refused.load(Ordering::Relaxed));
     document.events = Some(report.position);
     Ok(document)

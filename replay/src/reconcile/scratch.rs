@@ -12,8 +12,8 @@ use super::ReconcileError;
 
 const FILE: &str = "rebuild.db";
 const LOCK: &str = "rebuild.lock";
-/// Events folded between two reports of progress.
-const STEP: u64 = 1 << 16;
+/// Events folded between two reports of progress. Each step ends with what is folded written, so steps are long.
+const STEP: u64 = 1 << 17;
 
 /// The scratch database, held by this process.
 pub(super) struct Scratch {
@@ -70,7 +70,10 @@ impl Scratch {
         let mut tried_again = false;
         loop {
             let behind = targets.iter().filter(|(name, target)| standing(&self.views, name) < *target);
-            let Some(slowest) = behind.map(|(name, _)| standing(&self.views, name)).min() else { return Ok(()) };
+            let Some(slowest) = behind.map(|(name, _)| standing(&self.views, name)).min() else {
+                progress(end.number(), end.number());
+                return Ok(());
+            };
             progress(slowest.number(), end.number());
             let step = Position::new(slowest.number().saturating_add(STEP));
             let limits: Vec<_> = targets.iter().map(|(name, target)| (*name, (*target).min(step))).collect();

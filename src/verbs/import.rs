@@ -70,7 +70,11 @@ async fn import(
     drop(bar);
     let checked = checked.map_err(|error| unusable(options, &error))?;
     if !checked.report.ok {
-        verify::show(&checked.report, json)?;
+        verify::show(
+            &checked.report,
+            json,
+            "Nothing was stored. Export the ledger again, or use another copy of the file.",
+        )?;
         return Ok(ExitCode::from(1));
     }
     let note = |done: bool| Imported {
@@ -99,7 +103,7 @@ async fn import(
     }
     drop(bar);
     write_note(&config.data, &note(true))?;
-    verify::show(&checked.report, json)?;
+    verify::show(&checked.report, json, "")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use flexledger_commands::vault::{KEY_FILE, PlatformKeys};
 use flexledger_eventstore::sqlite::{Mode, this_process};
-use flexledger_eventstore::{EventStore, StoreError};
+use flexledger_eventstore::{EventStore, Place, StoreError};
 
 use crate::config::Config;
 use crate::failure::Failure;
@@ -40,12 +40,16 @@ pub async fn reader(config: &Config) -> Result<Arc<dyn EventStore>, Failure> {
     flexledger_eventstore::open(&config.events_place(), Mode::Reader).await.map_err(|error| refused(config, &error))
 }
 
+/// What to do about a database server.
+const SERVER: &str = "Check that the database server runs and can be reached.";
+
 /// What to do about a log that cannot be opened.
 fn refused(config: &Config, error: &StoreError) -> Failure {
     let next = match error {
         StoreError::Held(_) => "One process writes a log. Stop that one first, or name another --data directory.",
         StoreError::Unusable(_) => "Name the ledger with --data or --events.",
-        StoreError::Server(_) => "Check that the database server runs and can be reached.",
+        StoreError::Server(_) => SERVER,
+        StoreError::Database(_) if !matches!(config.events_place(), Place::Sqlite(_)) => SERVER,
         StoreError::Database(_) | StoreError::File(_) => "Check the disk and the permissions of the data directory.",
     };
     Failure::Store(Failure::hint(format!("{}: {error}", config.events_place()), next))

@@ -238,6 +238,34 @@ pub struct Import {
 pub enum Operator {
     /// Where the log, the views and the writer stand
     Status,
+    /// Let a merchant ask for payments to a tag; its key is shown here only
+    AddMerchant {
+        /// What the merchant is called
+        name: String,
+        /// The tag that is paid
+        tag: String,
+        /// Answer as before when the call is repeated under this key
+        #[arg(long, value_name = "KEY")]
+        idempotency_key: Option<String>,
+    },
+    /// Let somebody read the audit surface, and nothing else
+    AddAuditor {
+        /// Who it is
+        name: String,
+        /// Answer as before when the call is repeated under this key
+        #[arg(long, value_name = "KEY")]
+        idempotency_key: Option<String>,
+    },
+    /// Take an auditor's token back
+    RemoveAuditor {
+        /// The id that `add-auditor` answered
+        id: String,
+    },
+    /// Make the personal text of a subject unreadable, for ever
+    Erase {
+        /// The subject's id
+        subject: String,
+    },
 }
 
 /// What is measured, and how much of it.

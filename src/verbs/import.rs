@@ -45,7 +45,11 @@ async fn import(
     drop(bar);
     let checked = checked.map_err(|error| unusable(options, &error))?;
     if !checked.report.ok {
-        verify::show(&checked.report, json)?;
+        verify::show(
+            &checked.report,
+            json,
+            "Nothing was stored. Export the ledger again, or use another copy of the file.",
+        )?;
         return Ok(ExitCode::from(1));
     }
     let note = |done: bool| Imported {
@@ -76,7 +80,7 @@ async fn import(
     }
     drop(bar);
     note(true).write(&config.data)?;
-    verify::show(&checked.report, json)?;
+    verify::show(&checked.report, json, "")?;
     Ok(ExitCode::SUCCESS)
 }
 

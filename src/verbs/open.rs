@@ -43,17 +43,17 @@ pub async fn reader(config: &Config) -> Result<Arc<dyn EventStore>, Failure> {
     flexledger_eventstore::open(&config.events_place(), Mode::Reader).await.map_err(|error| refused(config, &error))
 }
 
+/// What to do about a database server.
+const SERVER: &str = "Check that the database server runs and can be reached.";
+
 /// What to do about a log that cannot be opened.
 fn refused(config: &Config, error: &StoreError) -> Failure {
     let next = match error {
         StoreError::Held(_) => "One process writes a log. Stop that one first, or name another --data directory.",
         StoreError::Unusable(_) => "Name the ledger with --data or --events.",
-        StoreError::Database(_) | StoreError::File(_) if matches!(config.events_place(), Place::Sqlite(_)) => {
-            "Check the disk and the permissions of the data directory."
-        }
-        StoreError::Server(_) | StoreError::Database(_) | StoreError::File(_) => {
-            "Check that the database server runs, can be reached, and is the one that the URL means."
-        }
+        StoreError::Server(_) => SERVER,
+        StoreError::Database(_) | StoreError::File(_) if !matches!(config.events_place(), Place::Sqlite(_)) => SERVER,
+        StoreError::Database(_) | StoreError::File(_) => "Check the disk and the permissions of the data directory.",
     };
     Failure::Store(Failure::hint(format!("{}: {error}", config.events_place()), next))
 }

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use serde_json::Value;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 
 use super::token;
 use crate::cli;
@@ -16,16 +18,49 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Makes the call and prints the answer.
 pub async fn run(config: &Config, call: &cli::Operator, json: bool) -> Result<ExitCode, Failure> {
-    match call {
-        cli::Operator::Status => {
-            let answer = get(config, "/operator/v1/status").await?;
-            if json { output::document(&answer)? } else { print(&answer)? }
-        }
+    let answer = send(config, &read(call)?).await?;
+    if json {
+        output::document(&answer)?
+    } else {
+        print(&answer)?
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn get(config: &Config, path: &str) -> Result<Value, Failure> {
+/// A call on the wire.
+struct Call<'c> {
+    method: Method,
+    path: String,
+    body: Option<Value>,
+    key: Option<&'c str>,
+}
+
+fn read(call: &cli::Operator) -> Result<Call<'_>, Failure> {
+    let to = |method, path: String| Call { method, path, body: None, key: None };
+    Ok(match call {
+        cli::Operator::Status => to(Method::GET, "/status".to_owned()),
+        cli::Operator::AddMerchant { name, tag, idempotency_key } => Call {
+            body: Some(json!({"name": name, "tag": tag})),
+            key: idempotency_key.as_deref(),
+            ..to(Method::POST, "/idaas/merchants".to_owned())
+        },
+        cli::Operator::AddAuditor { name, idempotency_key } => Call {
+            body: Some(json!({"name": name})),
+            key: idempotency_key.as_deref(),
+            ..to(Method::POST, "/auditors".to_owned())
+        },
+        cli::Operator::RemoveAuditor { id } => to(Method::DELETE, format!("/auditors/{}", step(id)?)),
+        cli::Operator::Erase { subject } => to(Method::POST, format!("/subjects/{}/erase", step(subject)?)),
+    })
+}
+
+/// An id as one step of a path.
+fn step(id: &str) -> Result<&str, Failure> {
+    let plain = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    if plain { Ok(id) } else { Err(Failure::Usage(format!("{id:?} is no id"))) }
+}
+
+async fn send(config: &Config, call: &Call<'_>) -> Result<Value, Failure> {
     let token = token::read(&config.data)?;
     let url = config.server.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
     let out_of_reach = |error: reqwest::Error| {
@@ -36,17 +71,36 @@ async fn get(config: &Config, path: &str) -> Result<Value, Failure> {
     // Clear text needs no certificates, and a machine without any can still ask itself.
     let builder = if url.starts_with("https:") { builder } else { builder.tls_certs_only([]) };
     let client = builder.build().map_err(out_of_reach)?;
-    let request = client.get(format!("{url}{path}")).bearer_auth(token);
-    let answer = request.send().await.map_err(out_of_reach)?;
-    let status = answer.status();
-    if status == reqwest::StatusCode::UNAUTHORIZED {
-        let problem = format!("the server at {url} does not take the token of {}", config.data.display());
-        return Err(Failure::Usage(Failure::hint(problem, "Name the data directory of that server with --data.")));
+    let mut request = client.request(call.method.clone(), format!("{url}/operator/v1{}", call.path)).bearer_auth(token);
+    if let Some(body) = &call.body {
+        request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
     }
-    if !status.is_success() {
-        return Err(Failure::Found(format!("the server at {url} answered {status}")));
+    if let Some(key) = call.key {
+        request = request.header("idempotency-key", key);
     }
-    answer.json().await.map_err(out_of_reach)
+    // A key that no header can hold is the caller's mistake, not the server's absence.
+    let request = request.build().map_err(|_| Failure::Usage("the idempotency key cannot be sent".to_owned()))?;
+    let answer = client.execute(request).await.map_err(out_of_reach)?;
+    match answer.status() {
+        StatusCode::NO_CONTENT => Ok(json!({"done": true})),
+        status if status.is_success() => answer.json().await.map_err(out_of_reach),
+        StatusCode::UNAUTHORIZED => {
+            let problem = format!("the server at {url} does not take the token of {}", config.data.display());
+            Err(Failure::Usage(Failure::hint(problem, "Name the data directory of that server with --data.")))
+        }
+        status => Err(refused(&url, status, answer.json().await.unwrap_or_default())),
+    }
+}
+
+/// What the server says of a call that it does not carry out.
+fn refused(url: &str, status: StatusCode, problem: Value) -> Failure {
+    let detail = problem.get("detail").and_then(Value::as_str).map(|detail| format!(": {detail}")).unwrap_or_default();
+    let said = format!("the server at {url} answered {status}{detail}");
+    match status {
+        StatusCode::BAD_REQUEST => Failure::Usage(said),
+        StatusCode::SERVICE_UNAVAILABLE => Failure::Store(Failure::hint(said, "Try again in a moment.")),
+        _ => Failure::Found(said),
+    }
 }
 
 /// The answer as lines of `path value`.

@@ -36,7 +36,7 @@ pub async fn run(config: &Config, options: &cli::Verify, json: bool) -> Result<E
     let report = verify(&store, Verify { saved, seed, progress: Some(&mut tick) }).await;
     drop(bar);
     let report = report.map_err(|error| open::unreadable(&error))?;
-    show(&report, json)?;
+    show(&report, json, DAMAGED)?;
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -53,7 +53,7 @@ fn bundle(file: &Path, options: &cli::Verify, saved: Option<&SavedHead>, json: b
     let checked = check(file, saved, note.as_ref().zip(key.as_ref()), &mut |done, all| bar.show(done, all));
     drop(bar);
     let report = checked.map_err(|error| wrong(&file.display().to_string(), &error))?.report;
-    show(&report, json)?;
+    show(&report, json, DAMAGED)?;
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -74,9 +74,12 @@ fn read_note(path: &Path) -> Result<Note, Failure> {
     Note::parse(&text).map_err(|_| wrong())
 }
 
-/// Prints a report.
-pub fn show(report: &Report, json: bool) -> Result<(), Failure> {
-    if json { output::document(report) } else { print(report) }
+/// What to do about a log that is not what it was.
+const DAMAGED: &str = "The log is not what was written. Keep a copy of it, and compare it with a backup or an export.";
+
+/// Prints a report, and what to do when it is not good.
+pub fn show(report: &Report, json: bool, next: &str) -> Result<(), Failure> {
+    if json { output::document(report) } else { print(report, next) }
 }
 
 fn read_head(path: &Path) -> Result<SavedHead, Failure> {
@@ -92,7 +95,7 @@ fn read_head(path: &Path) -> Result<SavedHead, Failure> {
     SavedHead::parse(&text).map_err(|error| wrong(error.to_string()))
 }
 
-fn print(report: &Report) -> Result<(), Failure> {
+fn print(report: &Report, next: &str) -> Result<(), Failure> {
     let word = |ok: bool| if ok { "ok" } else { "FAILED" };
     let mut rows: Vec<(&str, String)> =
         report.checks.iter().map(|check| (check.name, word(check.ok).to_owned())).collect();
@@ -109,6 +112,6 @@ fn print(report: &Report) -> Result<(), Failure> {
         found.map(|v| vec![place(v.position), v.check.to_owned(), v.message.clone()]).collect();
     println!();
     output::table(&["position", "check", "violation"], &found)?;
-    eprintln!("\nThe log is not what was written. Keep a copy of it, and compare it with a backup or an export.");
+    eprintln!("\n{next}");
     Ok(())
 }

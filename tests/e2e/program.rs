@@ -63,6 +63,51 @@ fn readers_work_beside_a_running_server() {
 }
 
 #[test]
+fn the_operator_calls_a_running_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let shop = application(&server, "shopapp", "bob");
+    let call = |arguments: &[&str]| {
+        let address = server.address.to_string();
+        let output = command()
+            .args(["--listen", &address, "--json", "--data"])
+            .arg(folder.path())
+            .arg("operator")
+            .args(arguments)
+            .output()
+            .unwrap();
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (output.status.code(), answer, text(&output.stderr))
+    };
+    let (code, merchant, _) = call(&["add-merchant", "Kiosk", "bob@shopapp", "--idempotency-key", "m-1"]);
+    assert!(code == Some(0) && merchant["api_key"].is_string(), "{merchant}");
+    assert_eq!(call(&["add-merchant", "Kiosk", "bob@shopapp", "--idempotency-key", "m-1"]).1, merchant);
+    let (_, auditor, _) = call(&["add-auditor", "Ada"]);
+    let (token, id) = (auditor["token"].as_str().unwrap(), auditor["id"].as_str().unwrap());
+    let read = || server.call("GET", "/audit/v1/head", Some(token), None).status;
+    assert_eq!(read(), 200);
+    assert_eq!(call(&["remove-auditor", id]).0, Some(0));
+    assert_eq!(read(), 401);
+    let subjects = server.call("GET", "/api/v1/subjects", Some(&shop.token), None).json();
+    let subject = subjects["data"][0]["id"].as_str().unwrap().to_owned();
+    let (code, erased, _) = call(&["erase", &subject]);
+    assert_eq!((code, erased["id"].as_str()), (Some(0), Some(subject.as_str())));
+    let position = server.position();
+    for (arguments, code, said) in [
+        (&["add-merchant", "Kiosk", "nobody"][..], 1, "Tag not found"),
+        (&["erase", "3fa85f64-5717-4562-b3fc-2c963f66afa6"][..], 1, "Subject not found"),
+        (&["add-auditor", " "][..], 2, "name must not be blank"),
+        (&["erase", "../status"][..], 2, "is no id"),
+        (&["dance"][..], 2, "dance"),
+    ] {
+        let (got, _, error) = call(arguments);
+        assert_eq!(got, Some(code), "{arguments:?} {error}");
+        assert!(error.contains(said), "{arguments:?} {error}");
+    }
+    assert_eq!(server.position(), position);
+}
+
+#[test]
 fn nothing_personal_and_no_secret_stands_in_the_data_directory() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());

@@ -111,7 +111,10 @@ impl App {
 
     /// The whole statement, oldest first, in smallest units: debit or credit, amount, opening and closing balance.
     pub fn statement(&self) -> Vec<Entry> {
-        let answer = self.get("/api/v1/wallet/statement?size=2000").expect(200);
+        // A busy machine may need longer for its views than a read waits; the reader is told, and asks again.
+        let ask = || self.get("/api/v1/wallet/statement?size=2000");
+        let late = (0..10).map(|_| ask()).find(|answer| answer.status != 503);
+        let answer = late.unwrap_or_else(ask).expect(200);
         let page: Page = serde_json::from_str(&answer.text).unwrap();
         assert_eq!(page.data.content.len() as u64, page.data.total_elements, "one page holds all");
         page.data.content.into_iter().rev().map(Entry::from).collect()

@@ -5,8 +5,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
+use flexledger_domain::merchants::POINTS;
 use flexledger_domain::money::Currency;
-use flexledger_domain::payments::ProvisionWallet;
+use flexledger_domain::payments::{ProvisionWallet, SCALE};
 
 use super::{DEFAULT_CURRENCY, read_currency, show};
 use crate::app::App;
@@ -20,8 +21,12 @@ pub(super) fn routes() -> Router<App> {
     Router::new().route("/api/v1/wallet", get(read).post(provision)).route("/api/v1/wallet/statement", get(statement))
 }
 
+/// Which of the caller's wallets is meant. Merchants' requests may have been paid in points.
 fn currency(query: &Query) -> Result<Currency, ApiError> {
-    read_currency(query.first("currency").unwrap_or(DEFAULT_CURRENCY))
+    match query.first("currency").unwrap_or(DEFAULT_CURRENCY) {
+        POINTS => Currency::new(POINTS, SCALE).map_err(|_| Code::Invalid.into()),
+        text => read_currency(text),
+    }
 }
 
 /// `POST /v1/wallet`: the wallet, made if it is missing. Safe to repeat.

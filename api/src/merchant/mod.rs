@@ -15,7 +15,7 @@ use flexledger_commands::Answer;
 use flexledger_domain::Span;
 use flexledger_domain::identity::TagQuery;
 use flexledger_domain::ids::MerchantId;
-use flexledger_domain::merchants::{CancelRequest, CreateRequest, RequestState};
+use flexledger_domain::merchants::{CancelRequest, CreateRequest, POINTS, RequestState};
 use flexledger_domain::money::{Amount, Currency, Money};
 use flexledger_domain::payments::SCALE;
 use flexledger_projections::{Ambiguous, RequestRow, Views};
@@ -93,7 +93,7 @@ fn read_request(merchant: MerchantId, body: &[u8]) -> Result<CreateRequest, ApiE
     }
     let comment = fields.optional_text("comment", 250).map(Into::into);
     let currency = fields.optional_text("currency", 255).unwrap_or("NGN".into());
-    let currency = ["NGN", "FP"].contains(&&*currency).then(|| Currency::new(&currency, SCALE).ok()).flatten();
+    let currency = ["NGN", POINTS].contains(&&*currency).then(|| Currency::new(&currency, SCALE).ok()).flatten();
     if currency.is_none() {
         fields.problem("currency", "must be NGN or FP");
     }

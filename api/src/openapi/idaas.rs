@@ -197,7 +197,7 @@ fn payment_requests() -> Vec<Operation> {
 }
 
 fn wallet() -> Vec<Operation> {
-    let currency = || may("currency", Kind::Pattern(3, 3, "^[A-Z]{3}$")).about("`NGN` if left out.");
+    let currency = || may("currency", Kind::Pattern(2, 3, "^([A-Z]{3}|FP)$")).about("`NGN` if left out.");
     vec![
         post("/api/v1/wallet", "provisionWallet", "Open the caller's wallet")
             .about("Again is fine.")

@@ -118,6 +118,24 @@ async fn every_other_end() {
 }
 
 #[tokio::test]
+async fn what_was_paid_in_points_is_seen() {
+    let shop = shop().await;
+    shop.ask(json!({"payer": "alice", "amount": 7, "reference": "p", "currency": "FP"})).await.fine();
+    shop.answer(&shop.wallet, "p", "accept").await.fine();
+    let wallet = shop.world.get("/api/v1/wallet?currency=FP", &shop.wallet.token).await.fine();
+    assert!(wallet.text.contains(r#""balance":-7.0000"#), "{}", wallet.text);
+    let entries = shop.world.get("/api/v1/wallet/statement?currency=FP", &shop.shop.token).await.fine();
+    assert_eq!(entries.data()["totalElements"], json!(1));
+    let head = shop.world.get("/audit/v1/head", OPERATOR).await.fine().json["position"].clone();
+    let past = format!("/audit/v1/as-of/{head}/statement/{}?currency=FP", shop.wallet.id);
+    assert_eq!(shop.world.get(&past, OPERATOR).await.fine().json["entries"][0]["amount"], json!("7.0000"));
+    // A payment from tag to tag has no such currency.
+    let pay = json!({"senderTag": "alice", "receiverTag": "bob", "amount": 1, "currency": "FP"});
+    let refused = shop.world.post("/api/v1/transactions", &shop.wallet.token, &pay).await;
+    assert_eq!(refused.outcome(), (400, "IDAAS-VALID-2001"));
+}
+
+#[tokio::test]
 async fn a_payer_reads_what_waits_for_it() {
     let shop = shop().await;
     for (reference, amount) in [("a", 3), ("b", 1), ("c", 2)] {

@@ -24,3 +24,6 @@ pub use event::{
 };
 pub use number::RequestNumber;
 pub use state::{Merchant, Merchants, Request, RequestState};
+
+/// The currency of points, in which merchants may ask beside `NGN`. It is the only one without three letters.
+pub const POINTS: &str = "FP";

@@ -2,6 +2,7 @@
 
 use flexledger_domain::identity::TagQuery;
 use flexledger_domain::ids::{ApplicationId, TagId};
+use flexledger_domain::merchants::POINTS;
 use flexledger_domain::money::Currency;
 use flexledger_domain::payments::SCALE;
 use flexledger_domain::{Date, Reference};
@@ -68,13 +69,13 @@ impl Paging {
     }
 }
 
-/// Three capital letters as a currency.
+/// Three capital letters as a currency, or the points of merchants.
 ///
 /// # Errors
 /// [`QuestionError::Currency`].
 pub fn read_currency(text: &str) -> Result<Currency, QuestionError> {
     let letters = text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase());
-    let currency = if letters { Currency::new(text, SCALE).ok() } else { None };
+    let currency = if letters || text == POINTS { Currency::new(text, SCALE).ok() } else { None };
     currency.ok_or(QuestionError::Currency)
 }
 

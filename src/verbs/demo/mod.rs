@@ -59,20 +59,22 @@ fn guide(url: &str, config: &Config, played: &Played) {
     }
     println!("\nthen, for example:\n");
     let get = |what: &str, who: &str, path: &str| {
-        println!("  # {what}\n  curl -s -H \"Authorization: Bearer ${who}\" \"$URL/v1/{path}\"\n");
+        println!("  # {what}\n  curl -s -w '\\n' -H \"Authorization: Bearer ${who}\" \"$URL/v1/{path}\"\n");
     };
     get("what waits for the shop", "SHOPAPP", "transactions/pending");
     if let Some(reference) = played.open.first() {
         println!("  # accept it");
         println!(
-            "  curl -s -X POST -H \"Authorization: Bearer $SHOPAPP\" \"$URL/v1/transactions/{reference}/accept\"\n"
+            "  curl -s -w '\\n' -X POST -H \"Authorization: Bearer $SHOPAPP\" \"$URL/v1/transactions/{reference}/accept\"\n"
         );
     }
     get("the shop's statement, newest first", "SHOPAPP", "wallet/statement");
     get("the wallet application's position", "WALLETAPP", "wallet");
     get("today's settlement", "WALLETAPP", &format!("settlement/date/{}", played.settled));
     println!("  # the log behind all that, and whether it holds");
-    println!("  flexledger --data {data} log --kind transaction.accepted");
-    println!("  flexledger --data {data} verify\n");
+    // As it was called: a newcomer has it on no path.
+    let program = std::env::args().next().unwrap_or_else(|| "flexledger".to_owned());
+    println!("  {program} --data {data} log --kind transaction.accepted");
+    println!("  {program} --data {data} verify\n");
     println!("Ctrl-C ends the demo; the data stay in {data}.");
 }

@@ -28,7 +28,9 @@ impl Writer {
     /// Follows until this node leads, is stopped, or must read its state again.
     pub(super) async fn follow(&mut self) -> End {
         self.keeper = None;
-        self.shared.roles.set(Role::Following(None));
+        if self.shared.roles.leads() {
+            self.shared.roles.set(Role::Following(None));
+        }
         let mut asked: Option<Instant> = None;
         loop {
             match self.catch_up().await {

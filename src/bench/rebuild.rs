@@ -36,8 +36,8 @@ struct Reads {
 /// and switch; its reference is the making of the new views alone. The latencies are those of wallets and statement
 /// pages over HTTP meanwhile.
 pub async fn rebuild(folder: &Path) -> Result<Document, Failure> {
-    let config =
-        Config { data: folder.to_owned(), listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Config::default() };
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let config = Config { data: folder.to_owned(), listen, rate_limits: false, ..Config::default() };
     let server = Server::start(&config, ServerOptions { without_clocks: true, as_of: None }, |_| Ok(())).await?;
     let (reads, address, tokens) = (Arc::new(Reads::default()), server.address(), tokens(server.app()).await?);
     let readers = {

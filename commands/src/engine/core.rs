@@ -53,11 +53,6 @@ impl OpenBatch {
         self.events.len() >= BATCH_EVENTS || self.bytes >= BATCH_BYTES || self.waiting.len() >= 2 * BATCH_EVENTS
     }
 
-    /// How many commands wait for it.
-    pub fn waiting(&self) -> usize {
-        self.waiting.len()
-    }
-
     /// Whether nothing waits for it.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.events.is_empty()

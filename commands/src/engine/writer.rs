@@ -26,10 +26,6 @@ use super::{Failure, Shared};
 
 /// Commands taken from the queue in one go, so that a finished append is noticed soon.
 const TAKE: usize = 64;
-/// How often others are let run between two batches while they bring commands.
-const TURNS: usize = 4;
-/// Commands in a batch that make it worth its sync.
-const WORTH: usize = 16;
 /// Pause between two attempts to get the log back.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -155,7 +151,6 @@ impl Writer {
                         return self.lose(sealed, &error);
                     }
                     self.acknowledge(sealed).await;
-                    self.gather(&mut taken).await;
                 }
                 () = lost(&mut self.keeper) => {
                     self.lose_open(flight.take().map(|(_, sealed)| sealed));
@@ -171,24 +166,6 @@ impl Writer {
                     }
                 }
             }
-        }
-    }
-
-    /// Before a small batch is closed, lets everybody run who can: those who just got their answers, and those whose
-    /// commands are about to come. So a batch grows and a command's share of it shrinks; where nobody is ready this
-    /// costs nothing. A batch that is worth its sync goes at once, for the disk should not wait either.
-    async fn gather(&mut self, taken: &mut Vec<Message>) {
-        for _ in 0..TURNS {
-            if self.core.open().waiting() >= WORTH {
-                return;
-            }
-            tokio::task::yield_now().await;
-            let room = TAKE.min(self.queue.len());
-            if room == 0 {
-                return;
-            }
-            self.queue.recv_many(taken, room).await;
-            taken.drain(..).for_each(|message| self.accept(message));
         }
     }
 

@@ -139,6 +139,10 @@ impl Writer {
         let mut taken = Vec::with_capacity(TAKE);
         let mut flight: Option<(Append, Sealed)> = None;
         loop {
+            // Before anything is closed: what was decided on a state that cannot be trusted is never appended.
+            if self.core.is_broken() {
+                return self.lose_open(flight.take().map(|(_, sealed)| sealed));
+            }
             if flight.is_none() && !self.core.open().is_empty() {
                 let mut sealed = self.core.seal_batch(self.durable);
                 flight = Some((self.append(&mut sealed), sealed));
@@ -166,9 +170,6 @@ impl Writer {
                         self.stopping.get_or_insert_with(|| oneshot::channel().0);
                     }
                     taken.drain(..).for_each(|message| self.accept(message));
-                    if self.core.is_broken() {
-                        return self.lose_open(flight.take().map(|(_, sealed)| sealed));
-                    }
                 }
             }
         }
@@ -179,7 +180,7 @@ impl Writer {
     /// costs nothing. A batch that is worth its sync goes at once, for the disk should not wait either.
     async fn gather(&mut self, taken: &mut Vec<Message>) {
         for _ in 0..TURNS {
-            if self.core.open().waiting() >= WORTH {
+            if self.core.open().waiting() >= WORTH || self.core.open().is_full() {
                 return;
             }
             tokio::task::yield_now().await;

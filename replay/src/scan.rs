@@ -6,6 +6,7 @@ use std::sync::Arc;
 use flexledger_domain::Position;
 use flexledger_eventstore::{EventStore, Record, StoreError};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// Records per portion.
 pub const PORTION: usize = 4096;
@@ -15,6 +16,8 @@ const AHEAD: usize = 2;
 /// A walk through the log up to a position.
 pub struct Scan {
     portions: mpsc::Receiver<Result<Vec<Record>, StoreError>>,
+    /// Taken at the end, which counts only if the reading itself came to it.
+    reading: Option<JoinHandle<()>>,
 }
 
 impl Scan {
@@ -22,8 +25,8 @@ impl Scan {
     #[must_use]
     pub fn new(store: Arc<dyn EventStore>, after: Position, until: Position) -> Self {
         let (sender, portions) = mpsc::channel(AHEAD);
-        tokio::spawn(read(store, after, until, sender));
-        Scan { portions }
+        let reading = Some(tokio::spawn(read(store, after, until, sender)));
+        Scan { portions, reading }
     }
 
     /// The next records, in order of their rows; `None` at the end.
@@ -31,7 +34,13 @@ impl Scan {
     /// # Errors
     /// [`StoreError`] when the log cannot be read.
     pub async fn portion(&mut self) -> Result<Option<Vec<Record>>, StoreError> {
-        self.portions.recv().await.transpose()
+        if let Some(portion) = self.portions.recv().await {
+            return portion.map(Some);
+        }
+        if let Some(reading) = self.reading.take() {
+            reading.await.map_err(|_| StoreError::Unusable("reading the log was broken off".to_owned()))?;
+        }
+        Ok(None)
     }
 }
 
@@ -57,5 +66,98 @@ async fn read(
             return;
         }
         after = last;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use flexledger_domain::ids::SubjectId;
+    use flexledger_eventstore::{AppendError, Batch, Head, MemoryStore, SubjectKey, contract};
+
+    use super::*;
+
+    /// A log whose reading ends for a reason of its own after so many events.
+    struct Ends {
+        inner: MemoryStore,
+        after: u64,
+        error: bool,
+    }
+
+    #[async_trait]
+    impl EventStore for Ends {
+        async fn head(&self) -> Result<Head, StoreError> {
+            self.inner.head().await
+        }
+
+        async fn append(&self, expected: Position, batch: Batch) -> Result<(), AppendError> {
+            self.inner.append(expected, batch).await
+        }
+
+        async fn read(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
+            if after.number() >= self.after {
+                assert!(self.error, "the reader dies");
+                return Err(StoreError::Unusable("no more".to_owned()));
+            }
+            self.inner.read(after, limit).await
+        }
+
+        async fn subject_key(&self, _: SubjectId) -> Result<Option<SubjectKey>, StoreError> {
+            Ok(None)
+        }
+
+        async fn subject_keys(&self) -> Result<Vec<SubjectKey>, StoreError> {
+            Ok(Vec::new())
+        }
+
+        async fn destroy_subject_key(&self, _: SubjectId) -> Result<bool, StoreError> {
+            Ok(false)
+        }
+
+        fn durability(&self) -> String {
+            String::new()
+        }
+    }
+
+    const SIZE: u64 = 3 * PORTION as u64;
+
+    async fn log() -> MemoryStore {
+        let store = MemoryStore::new();
+        let records = contract::records(Position::START, SIZE);
+        store.append(Position::START, Batch { records, keys: Vec::new() }).await.unwrap();
+        store
+    }
+
+    async fn walk(store: impl EventStore, after: u64, until: u64) -> (Vec<u64>, bool) {
+        let mut scan = Scan::new(Arc::new(store), Position::new(after), Position::new(until));
+        let mut seen = Vec::new();
+        loop {
+            match scan.portion().await {
+                Ok(Some(records)) => seen.extend(records.iter().map(|record| record.position.number())),
+                Ok(None) => return (seen, scan.portion().await.is_ok()),
+                Err(_) => return (seen, false),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn everything_between_two_positions_is_read_once() {
+        let store = log().await;
+        let portion = PORTION as u64;
+        for until in [0, 1, portion - 1, portion, portion + 1, SIZE, SIZE + 1, u64::MAX >> 12] {
+            for after in [0, 1, portion, SIZE] {
+                let expected: Vec<u64> = (after + 1..=until.min(SIZE)).collect();
+                assert_eq!(walk(store.clone(), after, until).await, (expected, true), "after {after} to {until}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reading_that_breaks_off_is_no_end() {
+        let portion = PORTION as u64;
+        for error in [true, false] {
+            let store = Ends { inner: log().await, after: portion, error };
+            assert_eq!(walk(store, 0, SIZE).await, ((1..=portion).collect(), false));
+        }
     }
 }

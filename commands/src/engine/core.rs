@@ -232,6 +232,7 @@ impl Core {
             if let Err(error) = self.ledger.evolve(event) {
                 tracing::error!(position = event.position.number(), %error, "engine.evolve_failed");
                 self.broken = true;
+                self.open.leaves.truncate(known);
                 return Err(Failure::Unavailable);
             }
             self.unsaved_keys.extend(self.index.apply(event));

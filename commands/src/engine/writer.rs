@@ -135,6 +135,10 @@ impl Writer {
         let mut taken = Vec::with_capacity(TAKE);
         let mut flight: Option<(Append, Sealed)> = None;
         loop {
+            // Before anything is closed: what was decided on a state that cannot be trusted is never appended.
+            if self.core.is_broken() {
+                return self.lose_open(flight.take().map(|(_, sealed)| sealed));
+            }
             if flight.is_none() && !self.core.open().is_empty() {
                 let mut sealed = self.core.seal_batch(self.durable);
                 flight = Some((self.append(&mut sealed), sealed));
@@ -161,9 +165,6 @@ impl Writer {
                         self.stopping.get_or_insert_with(|| oneshot::channel().0);
                     }
                     taken.drain(..).for_each(|message| self.accept(message));
-                    if self.core.is_broken() {
-                        return self.lose_open(flight.take().map(|(_, sealed)| sealed));
-                    }
                 }
             }
         }

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flexledger_commands::{Failure, transfer};
-use flexledger_domain::payments::Accept;
-use flexledger_domain::{Instant, Span};
+use flexledger_domain::books::{Account, Journal};
+use flexledger_domain::ids::ApplicationId;
+use flexledger_domain::money::{Amount, Currency, Money};
+use flexledger_domain::payments::{Accept, Accepted, PaymentEvent, SCALE};
+use flexledger_domain::{Actor, Command, Context, Date, Decision, Instant, Ledger, Reference, Span};
 use flexledger_eventstore::memory::{Fault, MemoryStore};
 use futures::future::join_all;
 
@@ -88,4 +91,52 @@ async fn overdue_payments_are_swept() {
     let late = transfer::accept(&world.engine, Accept { caller: world.receiver, reference }).await;
     assert!(matches!(late, Err(Failure::Refused(_))));
     assert_eq!(world.history().await.last().map(|event| event.event.kind()), Some("transaction.expired"));
+}
+
+/// Books more than a balance can hold, which no decision does: a mistake in the program.
+struct Impossible {
+    reference: Reference,
+    parties: [ApplicationId; 2],
+}
+
+impl Command for Impossible {
+    type Outcome = ();
+    const NAME: &'static str = "Impossible";
+
+    fn actor(&self) -> Actor {
+        Actor::Operator
+    }
+
+    fn decide(&self, _: &Ledger, _: &mut Context<'_>) -> Decision<()> {
+        let [from, to] = self.parties.map(Account::Wallet);
+        let money = Money { amount: Amount::from_minor(i128::MAX), currency: Currency::new("NGN", SCALE).unwrap() };
+        let journal = Journal::transfer(from, to, money).unwrap();
+        let settlement_date = Date::parse("2026-03-01").unwrap();
+        let once = || Accepted { journal: journal.clone(), sender_webhook: None, settlement_date };
+        Decision::accept((), [once(), once()].map(|body| PaymentEvent::Accepted(self.reference, body)))
+    }
+}
+
+/// On one thread both clients are answered in one moment, and their next commands are there before the next batch is
+/// closed: the first one breaks the state, and the second one is decided on what is left.
+#[tokio::test]
+async fn what_was_decided_on_a_broken_state_is_never_stored() {
+    let world = World::new(Arc::new(MemoryStore::new()), None).await;
+    let reference = world.initiate(1, None).await.unwrap().payment.reference;
+    let impossible = Impossible { reference, parties: [world.sender, world.receiver] };
+    let (broken, after) = futures::join!(
+        async {
+            world.initiate(2, None).await.unwrap();
+            world.engine.submit(impossible).await.map(|_| ())
+        },
+        async {
+            world.initiate(3, None).await.unwrap();
+            world.initiate(4, None).await.map(|_| ())
+        },
+    );
+    assert_eq!((broken, after), (Err(Failure::Unavailable), Err(Failure::Unavailable)));
+    world.writable().await;
+    assert_eq!(world.engine.inspect(Clone::clone).await.unwrap(), world.folded().await);
+    assert_eq!(world.folded().await.payments.open_count(), 3);
+    world.initiate(4, None).await.unwrap();
 }

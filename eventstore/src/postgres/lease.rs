@@ -34,6 +34,8 @@ UPDATE flexledger_log.ledger SET term = lease.term FROM lease WHERE id = 1 RETUR
 const RESIGN: &str = "UPDATE flexledger_log.lease SET ends_at = '-infinity' WHERE id = 1 AND term = $1";
 const MARK: &str = "UPDATE flexledger_log.ledger SET unfinished = $1 WHERE id = 1 AND term = $2";
 
+const IS_UNFINISHED: &str = "SELECT unfinished FROM flexledger_log.ledger WHERE id = 1";
+
 /// Who leads while an import was broken off.
 const UNFINISHED: &str = "nobody: an import into this log is not finished";
 
@@ -79,4 +81,15 @@ pub(super) async fn resign(connection: &mut PgConnection, term: i64) -> Result<(
 pub(super) async fn mark(connection: &mut PgConnection, term: i64, unfinished: bool) -> Result<bool, StoreError> {
     let marked = connection.execute(sqlx::query(MARK).bind(unfinished).bind(term)).await?;
     Ok(marked.rows_affected() == 1)
+}
+
+/// Refuses a log that holds a part of an import only: what it holds is sound and far from all, so nothing may be told
+/// from it either.
+pub(super) async fn whole(connection: &mut PgConnection) -> Result<(), StoreError> {
+    if !connection.fetch_one(IS_UNFINISHED).await?.try_get::<bool, _>(0)? {
+        return Ok(());
+    }
+    let text =
+        "an import into this log is not finished; let it end, or run `flexledger import` again with the same file";
+    Err(StoreError::Unusable(text.to_owned()))
 }

@@ -95,7 +95,7 @@ impl PostgresStore {
     ///
     /// # Errors
     /// [`StoreError::Unusable`] for a URL that is none, a database without a log (for a reader), a log of another
-    /// version or a damaged one; [`StoreError::Database`] when the server cannot be reached.
+    /// version, a damaged one or a part of an import; [`StoreError::Database`] when the server cannot be reached.
     pub async fn open(url: &str, access: Access) -> Result<Self, StoreError> {
         crate::tls::choose();
         let target: Target = url.parse()?;
@@ -112,6 +112,9 @@ impl PostgresStore {
                 durability
             }
         };
+        if access != Access::Import {
+            lease::whole(&mut connection).await?;
+        }
         connect::close(connection).await;
         let readers = target.readers();
         let (writer, leading) = (Mutex::new(None), Mutex::new(None));
@@ -245,10 +248,17 @@ impl EventStore for PostgresStore {
 
     async fn mark_unfinished(&self, unfinished: bool) -> Result<(), StoreError> {
         self.may_write()?;
-        let mut connection = self.target.plain().await?;
-        let marked = lease::mark(&mut connection, self.term.load(Ordering::SeqCst), unfinished).await?;
-        connect::close(connection).await;
-        if marked { Ok(()) } else { Err(StoreError::Held("another writer, which has taken it over".to_owned())) }
+        let marking = async {
+            let mut connection = self.target.plain().await?;
+            let marked = lease::mark(&mut connection, self.term.load(Ordering::SeqCst), unfinished).await?;
+            connect::close(connection).await;
+            Ok(marked)
+        };
+        let marked = tokio::time::timeout(APPEND_TIMEOUT, marking).await;
+        match marked.unwrap_or_else(|_| Err(connect::timed_out("marking an import")))? {
+            true => Ok(()),
+            false => Err(StoreError::Held("another writer, which has taken it over".to_owned())),
+        }
     }
 
     async fn is_platform_key(&self, fingerprint: &[u8; 32]) -> Result<bool, StoreError> {
@@ -256,9 +266,15 @@ impl EventStore for PostgresStore {
             return Ok(known == fingerprint);
         }
         if self.access != Access::Read {
-            let mut connection = self.target.plain().await?;
-            connection.execute(sqlx::query(CLAIM).bind(&fingerprint[..])).await?;
-            connect::close(connection).await;
+            let claiming = async {
+                let mut connection = self.target.plain().await?;
+                connection.execute(sqlx::query(CLAIM).bind(&fingerprint[..])).await?;
+                connect::close(connection).await;
+                Ok(())
+            };
+            // It waits for the append in flight, which may wait for a standby.
+            let claimed = tokio::time::timeout(APPEND_TIMEOUT, claiming).await;
+            claimed.unwrap_or_else(|_| Err(connect::timed_out("telling the platform key")))?;
         }
         // Of two nodes that start at once with different keys, one was first.
         Ok(self.fingerprint().await?.is_none_or(|known| known == fingerprint))

@@ -170,7 +170,7 @@ fn object_end(bytes: &[u8]) -> Option<usize> {
         match bytes.get(at)? {
             b'{' => depth += 1,
             b'}' => depth = depth.checked_sub(1)?,
-            b'"' => at = string_end(bytes, at + 1)?,
+            b'"' if depth > 0 => at = string_end(bytes, at + 1)?,
             _ if depth == 0 => return None,
             _ => {}
         }
@@ -189,5 +189,31 @@ fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
             return Some(at);
         }
         at += 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::object_end;
+
+    #[test]
+    fn an_object_ends_with_its_last_brace_and_nothing_else_is_one() {
+        for (text, end) in [
+            ("{}", Some(2)),
+            ("{},", Some(2)),
+            (r#"{"a":{"b":"}"},"c":"\""}}"#, Some(24)),
+            (r#"{"a":"\\"}"}"#, Some(10)),
+            ("", None),
+            ("{", None),
+            ("}", None),
+            (r#"{"a"#, None),
+            (r#"{"a\"#, None),
+            (r#""a""#, None),
+            (r#""a"{}"#, None),
+            ("[{}]", None),
+            (" {}", None),
+        ] {
+            assert_eq!(object_end(text.as_bytes()), end, "{text}");
+        }
     }
 }

@@ -3,6 +3,14 @@
 use super::*;
 use crate::{Alone, Place};
 
+/// Whoever would tell from the log, or serve it, is told that it is no whole ledger.
+async fn refused(url: &str) {
+    for access in [Access::Read, Access::Write] {
+        let opened = PostgresStore::open(url, access).await.err();
+        assert!(matches!(&opened, Some(StoreError::Unusable(why)) if why.contains("not finished")), "{opened:?}");
+    }
+}
+
 async fn leader(node: &PostgresStore) -> Option<String> {
     let candidate = Candidate { node: "node".to_owned(), address: None };
     match node.lead(&candidate).await.unwrap() {
@@ -20,6 +28,7 @@ async fn no_node_leads_over_a_part_of_an_import() {
     let node = PostgresStore::open(&url, Access::Write).await.unwrap();
     importer.store().mark_unfinished(true).await.unwrap();
     importer.store().append(Position::START, batch(0, 10)).await.unwrap();
+    refused(&url).await;
     // It keeps its right for longer than one lease lasts.
     let begin = std::time::Instant::now();
     while begin.elapsed() < LEASE_LASTS + LEASE_LASTS / 2 {
@@ -35,11 +44,13 @@ async fn no_node_leads_over_a_part_of_an_import() {
     }
     assert!(leader(&node).await.is_some_and(|nobody| nobody.contains("not finished")));
     assert_eq!(node.head().await.unwrap().position, Position::new(20));
+    refused(&url).await;
 
     let importer = Alone::open(&place, "another").await.unwrap();
     importer.store().append(Position::new(20), batch(20, 5)).await.unwrap();
     importer.store().mark_unfinished(false).await.unwrap();
     assert_eq!(leader(&node).await.as_deref(), Some("another"));
+    assert!(PostgresStore::open(&url, Access::Read).await.is_ok());
     importer.finish().await.unwrap();
     assert_eq!(leader(&node).await, None);
 }

@@ -2,15 +2,16 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use flexledger_commands::Engine;
 use flexledger_commands::vault::Vault;
-use flexledger_domain::ids::ApplicationId;
+use flexledger_domain::ids::{ApplicationId, LedgerId};
 use flexledger_domain::personal::{Personal, PersonalText};
 use flexledger_domain::{Instant, Position, Span};
+use flexledger_eventstore::StoreError;
 use flexledger_projections::{ViewError, Views};
 
 use crate::audit::Trees;
@@ -85,6 +86,7 @@ struct Parts {
     throttle: Option<Throttle>,
     metrics: Arc<Metrics>,
     trees: Trees,
+    ledger: OnceLock<LedgerId>,
     ready: AtomicBool,
 }
 
@@ -103,6 +105,7 @@ impl App {
             throttle,
             metrics: Arc::default(),
             trees: Trees::default(),
+            ledger: OnceLock::new(),
             ready: AtomicBool::new(false),
         }))
     }
@@ -166,6 +169,18 @@ impl App {
     #[must_use]
     pub fn throttle(&self) -> Option<&Throttle> {
         self.0.throttle.as_ref()
+    }
+
+    /// Which ledger this is; `None` while the log is empty. Read once, for its first event never changes.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the log cannot be read.
+    pub async fn ledger(&self) -> Result<Option<LedgerId>, StoreError> {
+        if let Some(known) = self.0.ledger.get() {
+            return Ok(Some(*known));
+        }
+        let read = flexledger_replay::head::ledger(self.engine().store().as_ref()).await?;
+        Ok(read.map(|ledger| *self.0.ledger.get_or_init(|| ledger)))
     }
 
     /// The counters.

@@ -6,7 +6,6 @@ use flexledger_domain::Position;
 use flexledger_eventstore::hash::leaf_hash;
 use flexledger_eventstore::note::HeadSigner;
 use flexledger_eventstore::{Hash, Record, record};
-use flexledger_replay::head::ledger;
 use serde_json::json;
 
 use super::{Reader, beyond, document, number, unreadable};
@@ -20,7 +19,7 @@ pub(super) async fn head(State(app): State<App>, reader: Reader) -> Result<Respo
     let end = reader.end;
     let store = app.engine().store();
     let root = app.trees().at(&app, end.position).await?.root(store.as_ref(), end.position.number()).await?;
-    let ledger = ledger(store.as_ref()).await.map_err(|error| unreadable(&error))?;
+    let ledger = app.ledger().await.map_err(|error| unreadable(&error))?;
     let seed = app.vault().platform().head_seed();
     let note = ledger.map(|ledger| HeadSigner::new(ledger, seed).sign(end.position, root));
     let newest = match end.position {

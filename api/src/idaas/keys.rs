@@ -73,9 +73,8 @@ async fn platform(State(app): State<App>, path: Segment) -> Result<Response, Api
 async fn jwks(State(app): State<App>) -> Result<Response, ApiError> {
     let platform = app.vault().platform();
     let attestation = show::jwk(&jose::attestation_jwk(platform.attestation_key().verifying_key()))?;
-    let ledger =
-        flexledger_replay::head::ledger(app.engine().store().as_ref()).await.map_err(|error| broken(&error))?;
-    let heads = ledger.map(|ledger| HeadSigner::new(ledger, platform.head_seed()).verifier());
+    let heads = app.ledger().await.map_err(|error| broken(&error))?;
+    let heads = heads.map(|ledger| HeadSigner::new(ledger, platform.head_seed()).verifier());
     let mut writer = Writer::with_capacity(1024);
     writer.object(|w| {
         let keys = std::iter::once(None).chain(heads.iter().map(Some));

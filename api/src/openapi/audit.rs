@@ -264,6 +264,7 @@ pub const SHAPES: &[Shape] = &[
         about: "One attempt to deliver.",
         fields: &[
             must("attempt", Count),
+            must("position", Long).about("The event that reports it."),
             must("at", Instant),
             must("error", OrNull(&Text)).about("Null when it was delivered."),
         ],
@@ -358,7 +359,7 @@ pub fn operations() -> Vec<Operation> {
             .gives(Plain("Inclusion"))
             .refuses(&[422]),
         get("/audit/v1/proofs/consistency", "proveConsistency", "Prove that nothing before a head was changed")
-            .with(place("from", "The earlier head."))
+            .with(must("from", Range(0, i64::MAX as u64)).about("The earlier head."))
             .with(place("to", "The later head."))
             .gives(Plain("Consistency"))
             .refuses(&[404, 422]),

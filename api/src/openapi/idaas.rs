@@ -107,7 +107,10 @@ fn tags() -> Vec<Operation> {
 fn claims() -> Vec<Operation> {
     vec![
         post("/api/v1/tags/{tag}/claims", "requestClaim", "Ask for a share in a tag")
-            .about("The consent token is shown here once. Its owner decides within 48 hours.")
+            .about(
+                "The consent token is shown here, and in the list of claims while this one is pending. The owner \
+                 of the tag decides within 48 hours.",
+            )
             .takes("NewClaim")
             .gives(One("Claim"))
             .refuses(&[409, 422]),

@@ -62,6 +62,9 @@ async fn the_key_of_signed_heads_is_published() {
     key.extend(URL_SAFE_NO_PAD.decode(found["x"].as_str().unwrap()).unwrap());
     let key = format!("{}+{}", found["kid"].as_str().unwrap(), STANDARD.encode(key));
     note.verify(&key.parse().unwrap()).unwrap();
+    // Whoever asks, and however often, the log is not read for it again.
+    world.store.tamper(Position::new(1), |record| record.bytes.clear());
+    assert_eq!(world.get("/.well-known/jwks.json", "").await.fine().text, keys.text);
 }
 
 #[tokio::test]

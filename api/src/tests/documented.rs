@@ -1,5 +1,7 @@
 //! Answers of the audit surface hold what the OpenAPI document says of them, and nothing else.
 
+use flexledger_domain::Position;
+use flexledger_domain::webhooks::{Outcome, Owed, RecordAttempt};
 use serde_json::{Value, json};
 
 use super::world::{OPERATOR, World};
@@ -55,6 +57,17 @@ async fn what_auditors_read_is_described() {
     let late = world.pay(&wallet, "2").await;
     world.post(&format!("/api/v1/transactions/{late}/accept"), &shop.token, &json!({})).await.fine();
     world.raw("PATCH", "/api/v1/tags/bob/disable", &shop.token, &[], "").await.fine();
+    // Of each report of an attempt something is told as well.
+    let engine = world.app.engine();
+    let owed = engine.inspect(|ledger| ledger.webhooks.owed_after(Position::START).cloned().collect::<Vec<_>>());
+    for Owed { id: webhook, transaction, direction, .. } in owed.await.unwrap() {
+        for (attempt, outcome) in [(1, Outcome::Failed("HTTP 503".into())), (2, Outcome::Delivered)] {
+            let at = world.app.now();
+            engine.submit(RecordAttempt { webhook, transaction, direction, attempt, at, outcome }).await.unwrap();
+        }
+    }
+    let explained = world.get(&format!("/audit/v1/explain/{paid}"), OPERATOR).await.fine();
+    assert_eq!(explained.json["webhooks"][0]["attempts"].as_array().map(Vec::len), Some(2), "{}", explained.text);
     let head = world.get("/audit/v1/head", OPERATOR).await.fine().json["position"].as_u64().unwrap();
     let document = openapi::document(&Names::default(), "http://127.0.0.1:8080");
     let (view, key) = ("/as-of/{moment}/{view}", "/as-of/{moment}/{view}/{key}");

@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use flexledger_domain::Position;
 use flexledger_eventstore::EventStore;
@@ -12,8 +13,8 @@ use super::ReconcileError;
 
 const FILE: &str = "rebuild.db";
 const LOCK: &str = "rebuild.lock";
-/// Events folded between two reports of progress. Each step ends with what is folded written, so steps are long.
-const STEP: u64 = 1 << 17;
+/// Pause between two looks at how far the filling has come.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// The scratch database, held by this process.
 pub(super) struct Scratch {
@@ -66,28 +67,46 @@ impl Scratch {
         if passed(&self.views) {
             self.clear().await?;
         }
-        let end = targets.iter().map(|(_, at)| *at).max().unwrap_or(Position::START);
         let mut tried_again = false;
         loop {
-            let behind = targets.iter().filter(|(name, target)| standing(&self.views, name) < *target);
-            let Some(slowest) = behind.map(|(name, _)| standing(&self.views, name)).min() else {
-                progress(end.number(), end.number());
-                return Ok(());
-            };
-            progress(slowest.number(), end.number());
-            let step = Position::new(slowest.number().saturating_add(STEP));
-            let limits: Vec<_> = targets.iter().map(|(name, target)| (*name, (*target).min(step))).collect();
-            // A view beyond this step waits for the others.
-            let limits: Vec<_> =
-                limits.into_iter().map(|(name, limit)| (name, limit.max(standing(&self.views, name)))).collect();
-            match self.views.fill_each(store, &limits).await {
-                Ok(()) => {}
+            match self.fill_on(store, targets, progress).await {
+                Ok(()) => return Ok(()),
                 // Left by a run over another log.
                 Err(ViewError::OtherLog { .. }) if !tried_again => {
                     tried_again = true;
                     self.clear().await?;
                 }
                 Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Fills in one go, for each pause would cost what is read ahead; looks now and then how far it has come.
+    async fn fill_on(
+        &self,
+        store: &Arc<dyn EventStore>,
+        targets: &[(&'static str, Position)],
+        progress: &mut (dyn FnMut(u64, u64) + Send),
+    ) -> Result<(), ViewError> {
+        let end = targets.iter().map(|(_, at)| *at).max().unwrap_or(Position::START);
+        if targets.iter().all(|(name, target)| standing(&self.views, name) >= *target) {
+            progress(end.number(), end.number());
+            return Ok(());
+        }
+        let filling = self.views.fill_each(store, targets);
+        tokio::pin!(filling);
+        let mut look = tokio::time::interval(LOOK);
+        loop {
+            tokio::select! {
+                done = &mut filling => {
+                    done?;
+                    progress(end.number(), end.number());
+                    return Ok(());
+                }
+                _ = look.tick() => {
+                    let slowest = targets.iter().map(|(name, _)| standing(&self.views, name)).min();
+                    progress(slowest.unwrap_or(Position::START).number(), end.number());
+                }
             }
         }
     }

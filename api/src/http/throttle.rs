@@ -5,7 +5,7 @@
 //! | `POST /api/v1/auth/token` | 10 | address |
 //! | `POST /api/v1/transactions` | 60 | application of a token that verifies, else address |
 //! | everything else of the payment API | 300 | address |
-//! | the merchant API | see [`super::windows`] | address |
+//! | the merchant API | three windows, see `windows` | address |
 //!
 //! IPv6 addresses count by their first 64 bits. Memory is bounded: idle buckets are dropped, and beyond
 //! [`MOST_BUCKETS`] callers share [`SHARED_BUCKETS`] buckets until there is room again. Budget: one lock of a map, and for

@@ -1,5 +1,5 @@
 //! Reads the log in order. The next portions are read while the present one is worked on; memory holds
-//! [`AHEAD`] + 2 portions.
+//! `AHEAD` + 2 portions.
 
 use std::sync::Arc;
 

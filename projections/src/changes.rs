@@ -3,8 +3,10 @@
 use flexledger_domain::Position;
 use hashbrown::HashMap;
 
+use crate::seal;
 use crate::table::Table;
 use crate::value::{Key, Value};
+use crate::view::Stop;
 
 /// How a row reaches the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,6 +68,30 @@ impl TableChanges {
         }
     }
 
+    /// Seals the rows as they are now.
+    fn seal(&mut self) -> Result<(), Stop> {
+        let (table, width) = (self.table, self.table.columns.len());
+        if table.seals.is_empty() {
+            return Ok(());
+        }
+        for (change, row) in self.rows.iter_mut().zip(self.cells.chunks_exact_mut(width.max(1))) {
+            for seal in table.seals {
+                if let Op::Update(mask) = &mut change.op {
+                    if seal.over.iter().all(|at| *mask >> at & 1 == 0) {
+                        continue;
+                    }
+                    *mask |= 1 << seal.column;
+                }
+                let number = seal::number(table, seal, row);
+                let number = number.ok_or_else(|| Stop::new("cells that are sealed together changed alone"))?;
+                if let Some(cell) = row.get_mut(seal.column) {
+                    *cell = Value::Int(number);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn push<const N: usize>(&mut self, op: Op, key: Key, touched: Position, row: [Value; N]) {
         self.rows.push(RowChange { op, key, touched });
         let end = self.rows.len() * self.table.columns.len();
@@ -119,13 +145,21 @@ impl Changes {
         self.at = at;
     }
 
+    /// Fills the seals of all rows, before they are written.
+    ///
+    /// # Errors
+    /// [`Stop`] when a view changed some of the cells that are sealed together, and not all.
+    pub(crate) fn seal(&mut self) -> Result<(), Stop> {
+        self.tables.iter_mut().try_for_each(TableChanges::seal)
+    }
+
     /// Whether nothing changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tables.iter().all(|table| table.rows.is_empty())
     }
 
-    /// Adds a row that does not exist yet. One cell per column, the key first.
+    /// Adds a row that does not exist yet. One cell per column but the seals, the key first.
     pub fn insert<const N: usize>(&mut self, table: usize, row: [Value; N]) {
         let at = self.at;
         if let (Some(changes), Some(key)) = (self.tables.get_mut(table), row.first().and_then(Value::key)) {
@@ -167,6 +201,7 @@ mod tests {
         name: "t",
         columns: &[column("n", Kind::Int), column("a", Kind::Int), column("b", Kind::Int)],
         indexes: &[],
+        seals: &[],
     };
     static TABLES: &[&Table] = &[&TABLE];
 

@@ -70,4 +70,7 @@ pub enum ViewError {
     /// The database of the views failed.
     #[error("view database: {0}")]
     Database(#[from] sqlx::Error),
+    /// The SQLite database of the views failed.
+    #[error("view database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
 }

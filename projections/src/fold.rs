@@ -1,5 +1,7 @@
 //! The views of one database, folding: what they hold in memory and what is not written yet.
 
+use std::sync::Arc;
+
 use flexledger_domain::{Position, Recorded};
 
 use crate::changes::Changes;
@@ -94,9 +96,9 @@ impl Fold {
     }
 
     /// Hands over what has changed.
-    pub fn take(&mut self) -> Vec<Part> {
+    pub fn take(&mut self) -> Vec<Arc<Part>> {
         self.pending = 0;
-        self.slots.iter_mut().enumerate().filter_map(|(view, slot)| slot.take(view)).collect()
+        self.slots.iter_mut().enumerate().filter_map(|(view, slot)| slot.take(view).map(Arc::new)).collect()
     }
 
     /// Stops a view whose rows cannot be written. What it folded since is dropped.
@@ -179,8 +181,13 @@ impl Slot {
         if !self.sound || self.folded == self.handed {
             return None;
         }
+        let mut changes = std::mem::replace(&mut self.changes, Changes::new(self.view.tables()));
+        if let Err(stop) = changes.seal() {
+            self.sound = false;
+            self.stop(stop.to_string());
+            return None;
+        }
         self.handed = self.folded;
-        let changes = std::mem::replace(&mut self.changes, Changes::new(self.view.tables()));
         let checkpoint = Checkpoint {
             name: self.view.name(),
             version: self.view.version(),

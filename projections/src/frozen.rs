@@ -1,17 +1,18 @@
 //! The rows of the views at one moment, as text, for comparing two databases.
 //!
 //! Cells are read as SQL literals (`NULL`, `17`, `'text'`, `X'0A'`), the same on every database, whatever a damaged cell
-//! holds. The database joins the literals of many rows to one text, so that a row costs no round trip and no object.
+//! holds. The literals of many rows are joined to one text where the rows are read, so that a row costs no round trip
+//! and no object.
 
 use std::cmp::Ordering;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::sync::Arc;
 
 use flexledger_domain::Position;
 use uuid::Uuid;
 
 use crate::database::Snapshot;
-use crate::table::{Column, Dialect, Kind, Table};
+use crate::table::{Dialect, Table};
 use crate::value::{Key, Value};
 use crate::{ViewError, Views};
 
@@ -60,6 +61,11 @@ impl RowText {
 }
 
 impl RowKey {
+    /// From its literal.
+    pub(crate) fn new(literal: &str) -> Self {
+        RowKey(literal.into())
+    }
+
     /// The key, when it is one that a view can write.
     #[must_use]
     pub fn key(&self) -> Option<Key> {
@@ -150,14 +156,8 @@ impl Frozen {
     /// # Errors
     /// The database's.
     pub async fn portion(&mut self, table: &Table, after: Option<&RowKey>, limit: u32) -> Result<Portion, ViewError> {
-        let sql = portion_sql(table, self.dialect, after, limit);
-        let rows = self.snapshot.rows(&sql, &[]).await?;
-        match rows.first().map(|row| row.0.as_slice()) {
-            Some([Value::Int(rows), Value::Text(last), Value::Text(text)]) => {
-                Ok(Portion { rows: rows.unsigned_abs(), last: Some(RowKey(last.clone())), text: text.clone() })
-            }
-            _ => Ok(Portion { rows: 0, last: None, text: "".into() }),
-        }
+        let condition = condition(table, self.dialect, after, None);
+        self.snapshot.portion(table, &condition, limit).await
     }
 
     /// Rows behind `after` up to and with `to` (to the end if none), at most `limit`.
@@ -171,16 +171,8 @@ impl Frozen {
         to: Option<&RowKey>,
         limit: u32,
     ) -> Result<Vec<RowText>, ViewError> {
-        let cells: Vec<_> = table.columns.iter().map(|column| quoted(self.dialect, column)).collect();
         let condition = condition(table, self.dialect, after, to);
-        let (cells, key) = (cells.join(", "), table.key());
-        let sql = format!("SELECT {cells} FROM {}{condition} ORDER BY {key} LIMIT {limit}", table.name);
-        let rows = self.snapshot.rows(&sql, &[]).await?;
-        let text = |cell: Value| match cell {
-            Value::Text(text) => text,
-            _ => "NULL".into(),
-        };
-        Ok(rows.into_iter().map(|row| RowText(row.0.into_iter().map(text).collect())).collect())
+        self.snapshot.literals(table, &condition, limit).await
     }
 }
 
@@ -189,40 +181,6 @@ fn condition(table: &Table, dialect: Dialect, after: Option<&RowKey>, to: Option
     let until = to.map(|key| format!("{} <= {}", table.key(), key.literal(dialect)));
     let all: Vec<_> = behind.into_iter().chain(until).collect();
     if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) }
-}
-
-fn portion_sql(table: &Table, dialect: Dialect, after: Option<&RowKey>, limit: u32) -> String {
-    let mut row = String::new();
-    for (at, column) in table.columns.iter().enumerate() {
-        let comma = if at > 0 { " || ',' || " } else { "" };
-        let _ = write!(row, "{comma}{}", quoted(dialect, column));
-    }
-    let (name, key) = (table.name, table.key());
-    let key_text = table.columns.first().map(|column| quoted(dialect, column)).unwrap_or_default();
-    let condition = condition(table, dialect, after, None);
-    let inner =
-        format!("SELECT {key} AS k, {key_text} AS l, {row} AS r FROM {name}{condition} ORDER BY {key} LIMIT {limit}");
-    match dialect {
-        // The rows come in order out of an inner query with a limit.
-        Dialect::Sqlite => format!("SELECT count(*), quote(max(k)), group_concat(r, ';') FROM ({inner})"),
-        Dialect::Postgres => format!(
-            "SELECT count(*), (array_agg(l ORDER BY k DESC))[1], string_agg(r, ';' ORDER BY k) FROM ({inner}) AS rows"
-        ),
-    }
-}
-
-/// A cell as a literal, spelled as SQLite spells it.
-fn quoted(dialect: Dialect, column: &Column) -> String {
-    let name = column.name;
-    let text = match (dialect, column.kind) {
-        (Dialect::Sqlite, _) => return format!("quote({name})"),
-        (Dialect::Postgres, Kind::Id) => format!("'X''' || upper(encode({name}, 'hex')) || ''''"),
-        (Dialect::Postgres, Kind::Int | Kind::Instant | Kind::Date | Kind::Bool) => format!("{name}::TEXT"),
-        (Dialect::Postgres, Kind::Text | Kind::Amount | Kind::Personal) => {
-            format!("'''' || replace({name}, '''', '''''') || ''''")
-        }
-    };
-    format!("coalesce({text}, 'NULL')")
 }
 
 #[cfg(test)]

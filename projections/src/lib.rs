@@ -20,6 +20,7 @@ mod page;
 mod query;
 mod rows;
 mod runner;
+mod seal;
 mod service;
 mod source;
 pub mod switch;

@@ -1,13 +1,14 @@
 //! Numbers that concern all views: which making of the tables this is, and what was reconciled last.
 
 use flexledger_domain::{Instant, Position};
+use rusqlite::Connection;
 
-use crate::database::Writer;
+use crate::database::{Row, Writer, rows_on};
 use crate::table::{Column, Dialect, Kind, Table, column, optional};
 use crate::value::Value;
 use crate::{ViewError, Views};
 
-pub(crate) static MARKS: Table = Table { name: "view_marks", columns: COLUMNS, indexes: &[] };
+pub(crate) static MARKS: Table = Table { name: "view_marks", columns: COLUMNS, indexes: &[], seals: &[] };
 
 const COLUMNS: &[Column] = &[column("name", Kind::Text), column("number", Kind::Int), optional("at", Kind::Instant)];
 
@@ -37,10 +38,19 @@ pub(crate) async fn generation(writer: &mut Writer) -> Result<i64, ViewError> {
         Dialect::Postgres => format!("{GET} FOR SHARE"),
     };
     let rows = writer.rows(&sql, &[GENERATION.into()]).await?;
+    stored(&rows).ok_or(ViewError::Damaged { table: MARKS.name, expected: "a number" })
+}
+
+/// The present generation, on a connection of SQLite; `None` for one that is no number.
+pub(crate) fn generation_on(connection: &Connection) -> Result<Option<i64>, ViewError> {
+    Ok(stored(&rows_on(connection, GET, vec![GENERATION.into()])?))
+}
+
+fn stored(rows: &[Row]) -> Option<i64> {
     match rows.first().map(|row| row.0.as_slice()) {
-        None => Ok(0),
-        Some([Value::Int(generation), ..]) => Ok(*generation),
-        Some(_) => Err(ViewError::Damaged { table: MARKS.name, expected: "a number" }),
+        None => Some(0),
+        Some([Value::Int(generation), ..]) => Some(*generation),
+        Some(_) => None,
     }
 }
 

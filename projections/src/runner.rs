@@ -20,7 +20,7 @@ use crate::database::{Database, Writer};
 use crate::fold::Fold;
 use crate::source::Source;
 use crate::views::Make;
-use crate::write::{Part, Statements, WriteError, checkpoints, write};
+use crate::write::{Part, WriteError, checkpoints, write};
 use crate::{ViewError, ViewStatus, marks};
 
 /// How long an event waits to be written when nobody asks for it. Under load, each write touches the end of every busy
@@ -77,7 +77,6 @@ impl Signals {
 pub(crate) struct Pen {
     pub database: Database,
     pub writer: Writer,
-    pub statements: Statements,
     /// Which making of the tables the fold belongs to.
     pub generation: i64,
 }
@@ -239,11 +238,11 @@ async fn until_latest(latest: Option<Instant>) {
 
 impl Pen {
     /// Writes until it is done. Parts that do not fit are left out and reported.
-    async fn write(mut self: Box<Self>, mut parts: Vec<Part>) -> Written {
+    async fn write(mut self: Box<Self>, mut parts: Vec<Arc<Part>>) -> Written {
         let mut stopped = Vec::new();
         let mut wait = FIRST_WAIT;
         loop {
-            match write(&mut self.writer, &mut self.statements, self.generation, &parts).await {
+            match write(&mut self.writer, self.generation, &parts).await {
                 Ok(()) => {
                     if wait > FIRST_WAIT {
                         tracing::info!(name: "views.writable", "the views can be written again");
@@ -269,7 +268,7 @@ impl Pen {
 
     /// A fresh connection, for the old one may be in the middle of a transaction. What the failed try wrote after all
     /// is not written again.
-    async fn reconnect(&mut self, parts: &mut Vec<Part>) {
+    async fn reconnect(&mut self, parts: &mut Vec<Arc<Part>>) {
         let fresh = match self.database.writer().await {
             Ok(writer) => writer,
             Err(error) => return tracing::debug!(name: "views.reconnect", %error, "no new connection yet"),

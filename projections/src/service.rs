@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flexledger_domain::Position;
-use flexledger_eventstore::{EventStore, Tail};
-use tokio::sync::Mutex;
+use flexledger_eventstore::{Committed, EventStore, Tail};
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::database::Database;
@@ -14,7 +14,7 @@ use crate::runner::{Pace, Pen, Runner, Signals, follow};
 use crate::source::{Source, decode_one};
 use crate::value::Value;
 use crate::views::{Make, all};
-use crate::write::{Statements, stored_checkpoint};
+use crate::write::stored_checkpoint;
 use crate::{ViewError, ViewStatus, marks};
 
 /// How long a reader waits for the views if it does not say (`operations.md` 6).
@@ -51,8 +51,7 @@ impl Views {
         let generation = marks::generation(&mut writer).await?;
         let fold = Fold::open(&mut writer, &chosen).await?;
         let signals = Signals::new(fold.status());
-        let statements = Statements::new(database.dialect());
-        let pen = Box::new(Pen { database: database.clone(), writer, statements, generation });
+        let pen = Box::new(Pen { database: database.clone(), writer, generation });
         let work = Work::Idle(Box::new(Runner { fold, makes: chosen, pen: Some(pen) }));
         Ok(Views { database, signals: Arc::new(signals), work: Arc::new(Mutex::new(work)) })
     }
@@ -99,22 +98,28 @@ impl Views {
     pub async fn fill(&self, store: &Arc<dyn EventStore>, until: Position) -> Result<Position, ViewError> {
         let mut work = self.work.lock().await;
         let mut runner = work.take()?;
-        let filled = self.fill_with(&mut runner, store, until).await;
+        let filled = self.fill_with(&mut runner, store, until, None).await;
         *work = Work::Idle(runner);
         filled
     }
 
-    /// As [`Views::fill`], each view up to a position of its own; one that is not named is not filled.
+    /// As [`Views::fill`], each view up to a position of its own; one that is not named is not filled. A listener is sent
+    /// every event that is read for it, in order, and is waited for.
     ///
     /// # Errors
     /// As [`Views::fill`].
-    pub async fn fill_each(&self, store: &Arc<dyn EventStore>, limits: &[(&str, Position)]) -> Result<(), ViewError> {
+    pub async fn fill_each(
+        &self,
+        store: &Arc<dyn EventStore>,
+        limits: &[(&str, Position)],
+        listener: Option<mpsc::Sender<Committed>>,
+    ) -> Result<(), ViewError> {
         let mut work = self.work.lock().await;
         let mut runner = work.take()?;
         let limit = |name: &str| limits.iter().find(|(known, _)| *known == name).map_or(Position::START, |(_, at)| *at);
         runner.fold.limit(limit);
         let most = limits.iter().map(|(_, at)| *at).max().unwrap_or(Position::START);
-        let filled = self.fill_with(&mut runner, store, most).await;
+        let filled = self.fill_with(&mut runner, store, most, listener).await;
         runner.fold.limit(|_| Position::MAX);
         *work = Work::Idle(runner);
         filled.map(|_| ())
@@ -125,10 +130,11 @@ impl Views {
         runner: &mut Runner,
         store: &Arc<dyn EventStore>,
         until: Position,
+        listener: Option<mpsc::Sender<Committed>>,
     ) -> Result<Position, ViewError> {
         check_log(&runner.fold, store.as_ref()).await?;
         let until = until.min(store.head().await?.position);
-        let mut source = Source::bounded(store.clone(), until);
+        let mut source = Source::bounded(store.clone(), until, listener);
         runner.run(&mut source, Pace::FILL, until, &self.signals).await?;
         self.signals.status.send_replace(runner.fold.status());
         match self.status().into_iter().find_map(|view| view.stopped.map(|reason| (view.name, reason))) {

@@ -22,18 +22,20 @@ pub(crate) struct Source {
     reader: Option<mpsc::Receiver<Result<Committed, ViewError>>>,
     /// Where the last reading of the store began.
     read_from: Option<Position>,
+    /// Told everything that is read.
+    listener: Option<mpsc::Sender<Committed>>,
 }
 
 impl Source {
-    /// The events of the store up to `until`.
-    pub fn bounded(store: Arc<dyn EventStore>, until: Position) -> Self {
-        Source { store, until, tail: None, reader: None, read_from: None }
+    /// The events of the store up to `until`, which the listener is told, too.
+    pub fn bounded(store: Arc<dyn EventStore>, until: Position, listener: Option<mpsc::Sender<Committed>>) -> Self {
+        Source { store, until, tail: None, reader: None, read_from: None, listener }
     }
 
     /// All events, those to come too.
     pub fn following(store: Arc<dyn EventStore>, tail: Arc<Tail>) -> Self {
         let head = tail.subscribe();
-        Source { store, until: Position::MAX, tail: Some((tail, head)), reader: None, read_from: None }
+        Source { store, until: Position::MAX, tail: Some((tail, head)), reader: None, read_from: None, listener: None }
     }
 
     /// The next events after `after`, waiting for them if need be; the first few may lie before. `None` at the end.
@@ -79,38 +81,51 @@ impl Source {
         }
         let (sender, receiver) = mpsc::channel(AHEAD);
         self.reader = Some(receiver);
-        tokio::spawn(read_ahead(self.store.clone(), after, until, sender));
+        let reading = Reading { store: self.store.clone(), sender, listener: self.listener.clone() };
+        tokio::spawn(reading.ahead(after, until));
         Ok(())
     }
 }
 
-/// Reads and decodes: while one chunk is decoded, the next is read.
-async fn read_ahead(
+/// A reading of the store in the background.
+struct Reading {
     store: Arc<dyn EventStore>,
-    after: Position,
-    until: Position,
     sender: mpsc::Sender<Result<Committed, ViewError>>,
-) {
-    let mut records = read_chunk(store.as_ref(), after, until).await;
-    loop {
-        let batch = match records {
-            Ok(batch) if !batch.is_empty() => batch,
-            Ok(_) => return,
-            Err(error) => {
-                // A receiver that is gone needs no error.
-                let _ = sender.send(Err(error)).await;
+    listener: Option<mpsc::Sender<Committed>>,
+}
+
+impl Reading {
+    /// Reads and decodes: while one chunk is decoded, the next is read. Ends early when nobody takes the chunks.
+    async fn ahead(self, after: Position, until: Position) {
+        let mut records = read_chunk(self.store.as_ref(), after, until).await;
+        loop {
+            let batch = match records {
+                Ok(batch) if !batch.is_empty() => batch,
+                Ok(_) => return,
+                Err(error) => {
+                    self.tell(Err(error)).await;
+                    return;
+                }
+            };
+            let last = batch.last().map_or(until, |record| record.position);
+            let decoding = tokio::task::spawn_blocking(move || decode(&batch));
+            let (decoded, next) = tokio::join!(decoding, read_chunk(self.store.as_ref(), last, until));
+            let decoded = decoded.unwrap_or_else(|error| Err(ViewError::Record(last, error.to_string())));
+            if !self.tell(decoded.map(Arc::new)).await {
                 return;
             }
-        };
-        let last = batch.last().map_or(until, |record| record.position);
-        let decoding = tokio::task::spawn_blocking(move || decode(&batch));
-        let (decoded, next) = tokio::join!(decoding, read_chunk(store.as_ref(), last, until));
-        let decoded = decoded.unwrap_or_else(|error| Err(ViewError::Record(last, error.to_string())));
-        let failed = decoded.is_err();
-        if sender.send(decoded.map(Arc::new)).await.is_err() || failed {
-            return;
+            records = next;
         }
-        records = next;
+    }
+
+    /// Whether there is reason to go on.
+    async fn tell(&self, decoded: Result<Committed, ViewError>) -> bool {
+        let goes_on = decoded.is_ok();
+        if let (Some(listener), Ok(batch)) = (&self.listener, &decoded) {
+            // One that is gone misses what it does not want.
+            let _gone = listener.send(batch.clone()).await;
+        }
+        self.sender.send(decoded).await.is_ok() && goes_on
     }
 }
 

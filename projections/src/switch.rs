@@ -133,26 +133,19 @@ impl Switch {
         let rows = rebuilt.database.rows(sql, &[view.into()]).await?;
         let cells: Vec<Value> = rows.into_iter().flat_map(|row| row.0).collect();
         if !cells.is_empty() {
-            let kinds: Vec<_> = CHECKPOINTS.columns.iter().map(|column| column.kind).collect();
-            let sql = CHECKPOINTS.insert(dialect, 1, false).into();
-            self.writer.write(&sql, &kinds, &cells).await?;
+            self.writer.insert(&CHECKPOINTS, cells).await?;
         }
         Ok(())
     }
 
-    async fn copy(&mut self, table: &Table, rebuilt: &Views) -> Result<(), ViewError> {
-        let dialect = self.writer.dialect();
-        let kinds: Vec<_> = table.columns.iter().map(|column| column.kind).collect();
+    async fn copy(&mut self, table: &'static Table, rebuilt: &Views) -> Result<(), ViewError> {
         let mut snapshot = rebuilt.database.snapshot().await?;
         let mut after: Option<Value> = None;
         loop {
             let rows = snapshot.page(table, after.as_ref(), CHUNK).await?;
             let Some(last) = rows.last() else { return Ok(()) };
             after = last.0.first().cloned();
-            let count = rows.len();
-            let cells: Vec<Value> = rows.into_iter().flat_map(|row| row.0).collect();
-            let sql = table.insert(dialect, count, false).into();
-            self.writer.write(&sql, &kinds, &cells).await?;
+            self.writer.insert(table, rows.into_iter().flat_map(|row| row.0).collect()).await?;
         }
     }
 
@@ -193,7 +186,7 @@ async fn moved(writer: &mut Writer, live: &str, tables: &[&'static Table]) -> Re
         writer.control("SAVEPOINT moving").await?;
         match writer.execute(&drop, &[]).await {
             Ok(_) => break,
-            Err(error) if tries == MOVE_TRIES => return Err(error.into()),
+            Err(error) if tries == MOVE_TRIES => return Err(error),
             // What was locked so far is free again, so that readers get on.
             Err(_) => writer.control("ROLLBACK TO SAVEPOINT moving").await?,
         }

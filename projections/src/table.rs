@@ -21,6 +21,8 @@ pub enum Kind {
     Amount,
     /// A personal text: the id of its subject (32 hex digits), then the sealed text.
     Personal,
+    /// A check number over other cells of the row. See [`Seal`].
+    Seal,
 }
 
 /// A column.
@@ -42,6 +44,21 @@ pub(crate) const fn column(name: &'static str, kind: Kind) -> Column {
 /// A column that may be empty.
 pub(crate) const fn optional(name: &'static str, kind: Kind) -> Column {
     Column { name, kind, optional: true }
+}
+
+/// A column with a check number over others.
+pub(crate) const fn seal(name: &'static str) -> Column {
+    Column { name, kind: Kind::Seal, optional: false }
+}
+
+/// Cells that are written together, and the column that holds a check number over them and the key. Who answers for the
+/// past reads them together: a cell that was damaged since is an error then, not an answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Seal {
+    /// The place of the column that holds the number.
+    pub column: usize,
+    /// The places of the columns that it is over; all but the seals if none is named.
+    pub over: &'static [usize],
 }
 
 /// An index. The key of the row always comes last in it.
@@ -66,6 +83,8 @@ pub struct Table {
     pub columns: &'static [Column],
     /// Its indexes: few, for each costs every write.
     pub indexes: &'static [Index],
+    /// Its seals. Their columns are the last ones, and are filled when rows are written.
+    pub seals: &'static [Seal],
 }
 
 /// A dialect of SQL.
@@ -80,8 +99,8 @@ pub enum Dialect {
 impl Dialect {
     fn type_name(self, kind: Kind) -> &'static str {
         match (self, kind) {
-            (Dialect::Sqlite, Kind::Int | Kind::Instant | Kind::Date | Kind::Bool) => "INTEGER",
-            (Dialect::Postgres, Kind::Int | Kind::Instant | Kind::Date | Kind::Bool) => "BIGINT",
+            (Dialect::Sqlite, Kind::Int | Kind::Instant | Kind::Date | Kind::Bool | Kind::Seal) => "INTEGER",
+            (Dialect::Postgres, Kind::Int | Kind::Instant | Kind::Date | Kind::Bool | Kind::Seal) => "BIGINT",
             (Dialect::Sqlite, Kind::Id) => "BLOB",
             (Dialect::Postgres, Kind::Id) => "BYTEA",
             (_, Kind::Text | Kind::Amount | Kind::Personal) => "TEXT",
@@ -179,13 +198,16 @@ impl Table {
         format!("DROP TABLE IF EXISTS {}", self.name)
     }
 
-    /// The statement that adds `rows` rows; with `replace`, a row with the same key is replaced. On SQLite it takes a
-    /// parameter per cell; on PostgreSQL an array per column, of any number of rows.
+    /// The statement that adds rows; with `replace`, a row with the same key is replaced. On SQLite it takes a parameter
+    /// per cell of one row; on PostgreSQL an array per column, of any number of rows.
     #[must_use]
-    pub fn insert(&self, dialect: Dialect, rows: usize, replace: bool) -> String {
+    pub fn insert(&self, dialect: Dialect, replace: bool) -> String {
         let mut sql = format!("INSERT {}INTO {} ({}) ", dialect.or_fail(), self.name, self.names());
         match dialect {
-            Dialect::Sqlite => values(&mut sql, rows, self.columns.len()),
+            Dialect::Sqlite => {
+                let cells = vec!["?"; self.columns.len()];
+                let _ = write!(sql, "VALUES ({})", cells.join(","));
+            }
             Dialect::Postgres => {
                 sql.push_str("SELECT * FROM ");
                 arrays(&mut sql, self.columns.iter().map(|column| column.kind));
@@ -201,32 +223,39 @@ impl Table {
         sql
     }
 
-    /// The statement that sets the columns of `mask` (bit n: column n) in `rows` rows found by their keys. Parameters
-    /// as with [`Table::insert`], the key first.
+    /// The statement that sets the columns of `mask` (bit n: column n) in rows found by their keys. Parameters as with
+    /// [`Table::insert`], the key first.
     #[must_use]
-    pub fn update(&self, dialect: Dialect, rows: usize, mask: u64) -> String {
+    pub fn update(&self, dialect: Dialect, mask: u64) -> String {
         let set: Vec<_> = self.columns.iter().enumerate().skip(1).filter(|(at, _)| mask >> at & 1 == 1).collect();
         let mut sql = format!("UPDATE {}{} SET ", dialect.or_fail(), self.name);
         for (place, (_, column)) in set.iter().enumerate() {
             let comma = if place > 0 { ", " } else { "" };
-            let _ = write!(sql, "{comma}{} = v.column{}", column.name, place + 2);
+            let value = match dialect {
+                Dialect::Sqlite => format!("?{}", place + 2),
+                Dialect::Postgres => format!("v.column{}", place + 2),
+            };
+            let _ = write!(sql, "{comma}{} = {value}", column.name);
         }
-        sql.push_str(" FROM ");
         match dialect {
             Dialect::Sqlite => {
-                sql.push('(');
-                values(&mut sql, rows, set.len() + 1);
-                sql.push_str(") AS v");
+                let _ = write!(sql, " WHERE {} = ?1", self.key());
             }
             Dialect::Postgres => {
+                sql.push_str(" FROM ");
                 let key = self.columns.first().into_iter();
                 arrays(&mut sql, key.chain(set.iter().map(|(_, column)| *column)).map(|column| column.kind));
                 let names: Vec<_> = (1..=set.len() + 1).map(|number| format!("column{number}")).collect();
-                let _ = write!(sql, " AS v ({})", names.join(", "));
+                let _ = write!(sql, " AS v ({}) WHERE {}.{} = v.column1", names.join(", "), self.name, self.key());
             }
         }
-        let _ = write!(sql, " WHERE {}.{} = v.column1", self.name, self.key());
         sql
+    }
+
+    /// The query that reads the rows that match a condition (` WHERE …`, or nothing), in order of their keys.
+    #[must_use]
+    pub fn part(&self, condition: &str, limit: u32) -> String {
+        format!("SELECT {} FROM {}{condition} ORDER BY {} LIMIT {limit}", self.names(), self.name, self.key())
     }
 
     /// The query that reads rows in order of their keys, those that match `filter`. With `after`, its first parameter
@@ -241,18 +270,6 @@ impl Table {
         }
         let _ = write!(sql, " ORDER BY {} LIMIT ?", self.key());
         sql
-    }
-}
-
-/// `rows` rows of parameters, for SQLite.
-fn values(sql: &mut String, rows: usize, columns: usize) {
-    sql.push_str("VALUES ");
-    for row in 0..rows {
-        sql.push_str(if row > 0 { ",(" } else { "(" });
-        for at in 0..columns {
-            sql.push_str(if at > 0 { ",?" } else { "?" });
-        }
-        sql.push(')');
     }
 }
 
@@ -274,6 +291,7 @@ mod tests {
         name: "t",
         columns: &[column("id", Kind::Id), column("n", Kind::Int), optional("a", Kind::Amount)],
         indexes: &[Index { name: "t_n", columns: &["n"], unique: false, filter: Some("n > 0") }],
+        seals: &[],
     };
 
     #[test]
@@ -296,21 +314,19 @@ mod tests {
 
     #[test]
     fn bulk_statements() {
-        assert_eq!(TABLE.insert(Dialect::Sqlite, 2, false), "INSERT OR FAIL INTO t (id, n, a) VALUES (?,?,?),(?,?,?)");
+        assert_eq!(TABLE.insert(Dialect::Sqlite, false), "INSERT OR FAIL INTO t (id, n, a) VALUES (?,?,?)");
         assert_eq!(
-            TABLE.insert(Dialect::Postgres, 1, true),
+            TABLE.insert(Dialect::Postgres, true),
             "INSERT INTO t (id, n, a) SELECT * FROM unnest($1::BYTEA[],$2::BIGINT[],$3::TEXT[]) \
              ON CONFLICT (id) DO UPDATE SET n = excluded.n, a = excluded.a"
         );
+        assert_eq!(TABLE.update(Dialect::Sqlite, 0b100), "UPDATE OR FAIL t SET a = ?2 WHERE id = ?1");
         assert_eq!(
-            TABLE.update(Dialect::Sqlite, 2, 0b100),
-            "UPDATE OR FAIL t SET a = v.column2 FROM (VALUES (?,?),(?,?)) AS v WHERE t.id = v.column1"
-        );
-        assert_eq!(
-            TABLE.update(Dialect::Postgres, 1, 0b110),
+            TABLE.update(Dialect::Postgres, 0b110),
             "UPDATE t SET n = v.column2, a = v.column3 FROM unnest($1::BYTEA[],$2::BIGINT[],$3::TEXT[]) \
              AS v (column1, column2, column3) WHERE t.id = v.column1"
         );
+        assert_eq!(TABLE.part(" WHERE n > 0", 7), "SELECT id, n, a FROM t WHERE n > 0 ORDER BY id LIMIT 7");
         assert_eq!(
             TABLE.page(Some("n > 0"), true),
             "SELECT id, n, a FROM t WHERE n > 0 AND id > ? ORDER BY id LIMIT ?"

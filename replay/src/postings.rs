@@ -43,9 +43,17 @@ impl Sums {
     }
 }
 
-/// Adds one entry to the hash over a statement.
+/// Adds one entry to the hash over a statement. Amounts hold no line feed, so no two entries look alike.
 pub fn trail(hash: &mut Sha256, position: u64, credit: bool, amount: &str, closing: &str) {
-    hash.update(format!("{position} {credit} {amount} {closing}\n"));
+    let mut head = [0; 9];
+    let (at, side) = head.split_at_mut(8);
+    at.copy_from_slice(&position.to_be_bytes());
+    side.fill(u8::from(credit));
+    hash.update(head);
+    hash.update(amount);
+    hash.update(b"\n");
+    hash.update(closing);
+    hash.update(b"\n");
 }
 
 /// One wallet's part of a batch, in smallest units.
@@ -314,6 +322,7 @@ pub struct LineText<'a> {
 }
 
 /// One hash over a settlement record and its lines.
+#[derive(Clone)]
 pub struct RecordHash(Sha256);
 
 impl RecordHash {

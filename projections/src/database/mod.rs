@@ -6,14 +6,16 @@ mod sqlite;
 use std::sync::Arc;
 
 use crate::ViewError;
+use crate::frozen::{Portion, RowText};
 use crate::table::{Dialect, Kind, Table};
 use crate::value::Value;
+pub(crate) use sqlite::{bind_cell, insert, rows as rows_on};
 
 /// The database of the views, for reading.
 #[derive(Clone)]
 pub(crate) enum Database {
     Sqlite(sqlite::Database),
-    Postgres(postgres::Database),
+    Postgres(Box<postgres::Database>),
 }
 
 /// The connection that writes.
@@ -50,14 +52,14 @@ impl Database {
     pub fn prepare(url: &str) -> Result<Database, ViewError> {
         match url.split_once(':').map(|(scheme, _)| scheme) {
             Some("sqlite") => sqlite::Database::prepare(url).map(Database::Sqlite),
-            Some("postgres" | "postgresql") => postgres::Database::prepare(url).map(Database::Postgres),
+            Some("postgres" | "postgresql") => postgres::Database::prepare(url).map(Box::new).map(Database::Postgres),
             // A URL may hold a password: only its scheme is repeated.
             scheme => Err(ViewError::Url(scheme.unwrap_or("no URL").to_owned())),
         }
     }
 
     /// A fresh writing connection, after the old one failed.
-    pub async fn writer(&self) -> Result<Writer, sqlx::Error> {
+    pub async fn writer(&self) -> Result<Writer, ViewError> {
         match self {
             Database::Sqlite(database) => database.writer().await.map(Writer::Sqlite),
             Database::Postgres(database) => Ok(Writer::Postgres(Box::new(database.writer()))),
@@ -123,6 +125,22 @@ impl Snapshot {
         }
     }
 
+    /// Rows of a table in order of their keys, those that match `condition`, at most `limit`, as one text.
+    pub async fn portion(&mut self, table: &Table, condition: &str, limit: u32) -> Result<Portion, ViewError> {
+        match self {
+            Snapshot::Sqlite(snapshot) => snapshot.portion(table.part(condition, limit)).await,
+            Snapshot::Postgres(snapshot) => snapshot.portion(table, condition, limit).await,
+        }
+    }
+
+    /// The same rows, a literal per cell.
+    pub async fn literals(&mut self, table: &Table, condition: &str, limit: u32) -> Result<Vec<RowText>, ViewError> {
+        match self {
+            Snapshot::Sqlite(snapshot) => snapshot.literals(table.part(condition, limit)).await,
+            Snapshot::Postgres(snapshot) => snapshot.literals(table, condition, limit).await,
+        }
+    }
+
     /// Rows of a table in order of their keys, those behind `after`, at most `limit`.
     pub async fn page(&mut self, table: &Table, after: Option<&Value>, limit: u32) -> Result<Vec<Row>, ViewError> {
         let sql = table.page(None, after.is_some());
@@ -141,19 +159,30 @@ impl Writer {
     }
 
     /// Runs one statement, written with `?`, and tells how many rows it touched.
-    pub async fn execute(&mut self, sql: &str, arguments: &[Value]) -> Result<u64, sqlx::Error> {
+    pub async fn execute(&mut self, sql: &str, arguments: &[Value]) -> Result<u64, ViewError> {
         match self {
-            Writer::Sqlite(writer) => writer.execute(&sql.into(), arguments).await,
-            Writer::Postgres(writer) => writer.execute(sql, arguments).await,
+            Writer::Sqlite(writer) => writer.execute(sql, arguments).await,
+            Writer::Postgres(writer) => Ok(writer.execute(sql, arguments).await?),
         }
     }
 
-    /// Runs a bulk statement of [`Table::insert`] or [`Table::update`]: `cells` are the rows one after the other, each with a
-    /// cell per kind. Tells how many rows it touched.
-    pub async fn write(&mut self, sql: &Arc<str>, kinds: &[Kind], cells: &[Value]) -> Result<u64, sqlx::Error> {
+    /// Adds rows to a table: `cells` are the rows one after the other, each with a cell per column.
+    pub async fn insert(&mut self, table: &'static Table, cells: Vec<Value>) -> Result<(), ViewError> {
+        match self {
+            Writer::Sqlite(writer) => writer.run(move |connection| insert(connection, table, false, &cells)).await,
+            Writer::Postgres(_) => {
+                let kinds: Vec<Kind> = table.columns.iter().map(|column| column.kind).collect();
+                self.write(&table.insert(Dialect::Postgres, false).into(), &kinds, &cells).await.map(|_| ())
+            }
+        }
+    }
+
+    /// Runs a bulk statement of PostgreSQL: `cells` are the rows one after the other, each with a cell per kind. Tells how
+    /// many rows it touched.
+    pub async fn write(&mut self, sql: &Arc<str>, kinds: &[Kind], cells: &[Value]) -> Result<u64, ViewError> {
         match self {
             Writer::Sqlite(writer) => writer.execute(sql, cells).await,
-            Writer::Postgres(writer) => writer.write(sql, kinds, cells).await,
+            Writer::Postgres(writer) => Ok(writer.write(sql, kinds, cells).await?),
         }
     }
 
@@ -180,18 +209,19 @@ impl Writer {
     }
 
     /// Begins a transaction for writing.
-    pub async fn begin(&mut self) -> Result<(), sqlx::Error> {
-        match self {
-            Writer::Sqlite(writer) => writer.control("BEGIN IMMEDIATE").await,
-            Writer::Postgres(writer) => writer.control("BEGIN").await,
-        }
+    pub async fn begin(&mut self) -> Result<(), ViewError> {
+        self.control(match self {
+            Writer::Sqlite(_) => "BEGIN IMMEDIATE",
+            Writer::Postgres(_) => "BEGIN",
+        })
+        .await
     }
 
     /// Commits the transaction or takes it back: `COMMIT`, `ROLLBACK`.
-    pub async fn control(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+    pub async fn control(&mut self, sql: &'static str) -> Result<(), ViewError> {
         match self {
             Writer::Sqlite(writer) => writer.control(sql).await,
-            Writer::Postgres(writer) => writer.control(sql).await,
+            Writer::Postgres(writer) => Ok(writer.control(sql).await?),
         }
     }
 

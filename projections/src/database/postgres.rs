@@ -7,6 +7,7 @@
 //! PostgreSQL keeps no text with a NUL in it. Such a text is stored with the rarest of all characters as an escape.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,8 @@ use sqlx::{
 
 use super::Row;
 use crate::ViewError;
-use crate::table::{Dialect, Kind};
+use crate::frozen::{Portion, RowKey, RowText};
+use crate::table::{Column, Dialect, Kind, Table};
 use crate::value::Value;
 
 const SCHEMA: &str = "flexledger_views";
@@ -49,10 +51,10 @@ const HOLD: &str = "SELECT pg_try_advisory_lock(1179403094, hashtext(current_sch
 const HOLD_TRIES: u32 = 30;
 const HOLD_PAUSE: Duration = Duration::from_millis(100);
 
-const ONE_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
 /// Marks an escaped character: the last one of Unicode, which means nothing.
 const ESCAPE: char = '\u{10ffff}';
+
+const ONE_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// The database, for reading.
 #[derive(Clone)]
@@ -137,6 +139,57 @@ impl Snapshot {
         let query = sqlx::query_with(AssertSqlSafe(sql), bind(arguments)?);
         query.fetch_all(&mut *self.transaction).await?.iter().map(read).collect()
     }
+
+    /// Rows in order of their keys as one text, which the server joins.
+    pub async fn portion(&mut self, table: &Table, condition: &str, limit: u32) -> Result<Portion, ViewError> {
+        let rows = self.rows(&portion_sql(table, condition, limit), &[]).await?;
+        match rows.first().map(|row| row.0.as_slice()) {
+            Some([Value::Int(rows), Value::Text(last), Value::Text(text)]) => {
+                Ok(Portion { rows: rows.unsigned_abs(), last: Some(RowKey::new(last)), text: text.clone() })
+            }
+            _ => Ok(Portion { rows: 0, last: None, text: "".into() }),
+        }
+    }
+
+    /// Rows in order of their keys, a literal per cell.
+    pub async fn literals(&mut self, table: &Table, condition: &str, limit: u32) -> Result<Vec<RowText>, ViewError> {
+        let cells: Vec<_> = table.columns.iter().map(quoted).collect();
+        let (cells, key) = (cells.join(", "), table.key());
+        let sql = format!("SELECT {cells} FROM {}{condition} ORDER BY {key} LIMIT {limit}", table.name);
+        let text = |cell: Value| match cell {
+            Value::Text(text) => text,
+            _ => "NULL".into(),
+        };
+        Ok(self.rows(&sql, &[]).await?.into_iter().map(|row| RowText(row.0.into_iter().map(text).collect())).collect())
+    }
+}
+
+fn portion_sql(table: &Table, condition: &str, limit: u32) -> String {
+    let mut row = String::new();
+    for (at, column) in table.columns.iter().enumerate() {
+        let comma = if at > 0 { " || ',' || " } else { "" };
+        // Writing into a text cannot fail.
+        let _ = write!(row, "{comma}{}", quoted(column));
+    }
+    let (name, key) = (table.name, table.key());
+    let key_text = table.columns.first().map(quoted).unwrap_or_default();
+    format!(
+        "SELECT count(*), (array_agg(l ORDER BY k DESC))[1], string_agg(r, ';' ORDER BY k) FROM \
+         (SELECT {key} AS k, {key_text} AS l, {row} AS r FROM {name}{condition} ORDER BY {key} LIMIT {limit}) AS rows"
+    )
+}
+
+/// A cell as a literal, spelled as SQLite's are.
+fn quoted(column: &Column) -> String {
+    let name = column.name;
+    let text = match column.kind {
+        Kind::Id => format!("'X''' || upper(encode({name}, 'hex')) || ''''"),
+        Kind::Int | Kind::Instant | Kind::Date | Kind::Bool | Kind::Seal => format!("{name}::TEXT"),
+        Kind::Text | Kind::Amount | Kind::Personal => {
+            format!("'''' || replace({name}, '''', '''''') || ''''")
+        }
+    };
+    format!("coalesce({text}, 'NULL')")
 }
 
 impl Writer {
@@ -251,7 +304,7 @@ fn add_column<'a>(
     cells: impl Iterator<Item = &'a Value>,
 ) -> Result<(), sqlx::error::BoxDynError> {
     match kind {
-        Kind::Int | Kind::Instant | Kind::Date | Kind::Bool => {
+        Kind::Int | Kind::Instant | Kind::Date | Kind::Bool | Kind::Seal => {
             arguments.add(cells.map(int).collect::<Result<Vec<Option<i64>>, _>>()?)
         }
         Kind::Id => arguments.add(cells.map(id).collect::<Result<Vec<Option<&[u8]>>, _>>()?),

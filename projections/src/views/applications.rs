@@ -4,7 +4,7 @@ use flexledger_domain::identity::IdentityEvent;
 use flexledger_domain::{Event, Recorded};
 
 use crate::changes::Changes;
-use crate::table::{Column, Index, Kind, Table, column, optional};
+use crate::table::{Column, Index, Kind, Seal, Table, column, optional, seal};
 use crate::value::{Key, Value, position};
 use crate::view::{Stop, View};
 
@@ -16,6 +16,7 @@ static TABLE: Table = Table {
     name: "applications",
     columns: COLUMNS,
     indexes: &[Index { name: "applications_in_order", columns: &["position"], unique: true, filter: None }],
+    seals: &[Seal { column: 14, over: &[1, 2, 3, 4, 13] }],
 };
 
 const COLUMNS: &[Column] = &[
@@ -33,6 +34,7 @@ const COLUMNS: &[Column] = &[
     column("encryption_enabled", Kind::Bool),
     column("key_version", Kind::Int),
     column("created_at", Kind::Instant),
+    seal("seal"),
 ];
 const ACTIVE: usize = 5;
 const KEY_X: usize = 9;
@@ -48,7 +50,7 @@ impl View for Applications {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [&'static Table] {

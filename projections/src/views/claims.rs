@@ -20,6 +20,7 @@ static TABLE: Table = Table {
         Index { name: "claims_by_token", columns: &["token"], unique: true, filter: None },
         Index { name: "claims_by_tag", columns: &["tag", "position"], unique: true, filter: None },
     ],
+    seals: &[],
 };
 
 const COLUMNS: &[Column] = &[

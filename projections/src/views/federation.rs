@@ -16,6 +16,7 @@ static TABLE: Table = Table {
     name: "federation_links",
     columns: COLUMNS,
     indexes: &[Index { name: "federation_links_by_tag", columns: &["tag", "position"], unique: true, filter: None }],
+    seals: &[],
 };
 
 const COLUMNS: &[Column] = &[

@@ -23,6 +23,7 @@ static MERCHANTS: Table = Table {
         column("created_at", Kind::Instant),
     ],
     indexes: &[],
+    seals: &[],
 };
 
 static REQUESTS: Table = Table {
@@ -43,6 +44,7 @@ static REQUESTS: Table = Table {
             filter: Some("state = 'Pending'"),
         },
     ],
+    seals: &[],
 };
 
 const COLUMNS: &[Column] = &[

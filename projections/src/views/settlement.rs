@@ -8,7 +8,7 @@ use flexledger_domain::{Date, Event, Recorded};
 use hashbrown::HashMap;
 
 use crate::changes::Changes;
-use crate::table::{Column, Index, Kind, Table, column, optional};
+use crate::table::{Column, Index, Kind, Seal, Table, column, optional, seal};
 use crate::value::{Value, amount, count, currency, position};
 use crate::view::{Hot, Stop, View};
 
@@ -31,6 +31,7 @@ static RECORDS: Table = Table {
         Index { name: "settlements_by_id", columns: &["id"], unique: true, filter: None },
         Index { name: "settlements_by_date", columns: &["date", "currency"], unique: true, filter: None },
     ],
+    seals: &[Seal { column: 14, over: &[] }],
 };
 
 const RECORD_COLUMNS: &[Column] = &[
@@ -48,6 +49,7 @@ const RECORD_COLUMNS: &[Column] = &[
     optional("cut_to", Kind::Int),
     column("created_at", Kind::Instant),
     column("outcome", Kind::Int),
+    seal("seal"),
 ];
 
 static FAILURES: Table = Table {
@@ -59,14 +61,17 @@ static FAILURES: Table = Table {
         column("currency", Kind::Text),
         column("error", Kind::Text),
         column("created_at", Kind::Instant),
+        seal("seal"),
     ],
     indexes: &[Index { name: "settlement_failures_of", columns: &["date", "currency"], unique: false, filter: None }],
+    seals: &[Seal { column: 6, over: &[] }],
 };
 
 static LINES: Table = Table {
     name: "settlement_lines",
     columns: LINE_COLUMNS,
     indexes: &[Index { name: "settlement_lines_of", columns: &["settlement"], unique: false, filter: None }],
+    seals: &[Seal { column: 10, over: &[] }],
 };
 
 const LINE_COLUMNS: &[Column] = &[
@@ -80,6 +85,7 @@ const LINE_COLUMNS: &[Column] = &[
     column("closing_balance", Kind::Amount),
     column("transaction_count", Kind::Int),
     column("created_at", Kind::Instant),
+    seal("seal"),
 ];
 
 /// The view. Keeps the keys of failed records only.
@@ -94,7 +100,7 @@ impl View for Settlement {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [&'static Table] {

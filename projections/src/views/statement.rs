@@ -14,7 +14,7 @@ use flexledger_domain::{Entity, Event, Recorded};
 use hashbrown::HashMap;
 
 use crate::changes::Changes;
-use crate::table::{Column, Index, Kind, Table, column};
+use crate::table::{Column, Index, Kind, Seal, Table, column, seal};
 use crate::value::{Key, Value, amount, count, currency, position};
 use crate::view::{Hot, Stop, View};
 
@@ -30,7 +30,8 @@ const MOST_ACCOUNTS: i64 = (1 << (63 - ENTRY_BITS)) - 1;
 
 static TABLES: &[&Table] = &[&ENTRIES, &ACCOUNTS];
 
-static ENTRIES: Table = Table { name: "entries", columns: COLUMNS, indexes: &[] };
+static ENTRIES: Table =
+    Table { name: "entries", columns: COLUMNS, indexes: &[], seals: &[Seal { column: 8, over: &[] }] };
 
 const COLUMNS: &[Column] = &[
     column("number", Kind::Int),
@@ -41,6 +42,7 @@ const COLUMNS: &[Column] = &[
     column("closing_balance", Kind::Amount),
     column("total_credited", Kind::Amount),
     column("created_at", Kind::Instant),
+    seal("seal"),
 ];
 
 static ACCOUNTS: Table = Table {
@@ -53,6 +55,8 @@ static ACCOUNTS: Table = Table {
         column("balance", Kind::Amount),
         column("credited", Kind::Amount),
         column("position", Kind::Int),
+        seal("seal"),
+        seal("sums_seal"),
     ],
     indexes: &[Index {
         name: "statement_accounts_by_owner",
@@ -60,6 +64,7 @@ static ACCOUNTS: Table = Table {
         unique: true,
         filter: None,
     }],
+    seals: &[Seal { column: 7, over: &[1, 2, 6] }, Seal { column: 8, over: &[ENTRY_COUNT, BALANCE, CREDITED] }],
 };
 const ENTRY_COUNT: usize = 3;
 const BALANCE: usize = 4;
@@ -98,7 +103,7 @@ impl View for Statement {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [&'static Table] {
@@ -118,7 +123,7 @@ impl View for Statement {
             Value::Int(entries),
             Value::Text(balance),
             Value::Text(credited),
-            _,
+            ..,
         ] = row
         else {
             return Err(wrong());

@@ -19,6 +19,7 @@ static TABLE: Table = Table {
         Index { name: "subjects_by_external_id", columns: &["application", "external_id"], unique: true, filter: None },
         Index { name: "subjects_in_order", columns: &["application", "position"], unique: true, filter: None },
     ],
+    seals: &[],
 };
 
 const COLUMNS: &[Column] = &[

@@ -8,7 +8,7 @@ use flexledger_domain::ids::TagId;
 use flexledger_domain::{Event, Recorded};
 
 use crate::changes::Changes;
-use crate::table::{Column, Index, Kind, Table, column, optional};
+use crate::table::{Column, Index, Kind, Seal, Table, column, optional, seal};
 use crate::value::{Key, Value, position};
 use crate::view::{Stop, View};
 
@@ -25,6 +25,7 @@ static TABLE: Table = Table {
         Index { name: "tags_by_maker", columns: &["created_by", "position"], unique: true, filter: None },
         Index { name: "tags_by_owner", columns: &["owner", "position"], unique: true, filter: None },
     ],
+    seals: &[Seal { column: 9, over: &[1, 2, 3, 7, 8] }],
 };
 
 const COLUMNS: &[Column] = &[
@@ -37,6 +38,7 @@ const COLUMNS: &[Column] = &[
     column("owner_application", Kind::Id),
     column("created_by", Kind::Id),
     column("created_at", Kind::Instant),
+    seal("seal"),
 ];
 const ACTIVE: usize = 4;
 const OWNER: usize = 5;
@@ -50,8 +52,10 @@ static HISTORY: Table = Table {
         optional("active", Kind::Bool),
         optional("owner", Kind::Id),
         optional("owner_application", Kind::Id),
+        seal("seal"),
     ],
     indexes: &[Index { name: "tag_changes_of", columns: &["tag"], unique: false, filter: None }],
+    seals: &[Seal { column: 5, over: &[] }],
 };
 
 /// The view.
@@ -63,7 +67,7 @@ impl View for Tags {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [&'static Table] {

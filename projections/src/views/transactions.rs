@@ -11,7 +11,7 @@ use flexledger_domain::{Event, Recorded, Reference};
 use hashbrown::HashMap;
 
 use crate::changes::Changes;
-use crate::table::{Column, Index, Kind, Table, column, optional};
+use crate::table::{Column, Index, Kind, Seal, Table, column, optional, seal};
 use crate::value::{Key, Value, amount, count, personal, position};
 use crate::view::{Hot, Stop, View};
 
@@ -32,6 +32,10 @@ static PAYMENTS: Table = Table {
             filter: Some("status = 0"),
         },
     ],
+    seals: &[
+        Seal { column: 16, over: &[1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 13] },
+        Seal { column: 17, over: &[STATUS, REASON, UPDATED_AT, OUTCOME] },
+    ],
 };
 
 const COLUMNS: &[Column] = &[
@@ -51,6 +55,8 @@ const COLUMNS: &[Column] = &[
     column("created_at", Kind::Instant),
     column("updated_at", Kind::Instant),
     optional("outcome", Kind::Int),
+    seal("seal"),
+    seal("end_seal"),
 ];
 const STATUS: usize = 9;
 const REASON: usize = 11;
@@ -66,8 +72,10 @@ static PARTIES: Table = Table {
         column("name", Kind::Text),
         column("sent", Kind::Int),
         column("received", Kind::Int),
+        seal("seal"),
     ],
     indexes: &[Index { name: "payment_parties_by_id", columns: &["application"], unique: true, filter: None }],
+    seals: &[Seal { column: 5, over: &[1, 2] }],
 };
 const SENT: usize = 3;
 const RECEIVED: usize = 4;
@@ -104,7 +112,7 @@ impl View for Transactions {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [&'static Table] {
@@ -116,7 +124,7 @@ impl View for Transactions {
     }
 
     fn restore(&mut self, _: usize, row: &[Value]) -> Result<(), Stop> {
-        let [Value::Int(number), Value::Id(id), _, Value::Int(sent), Value::Int(received)] = row else {
+        let [Value::Int(number), Value::Id(id), _, Value::Int(sent), Value::Int(received), ..] = row else {
             return Err(Stop::new("not a row of payment_parties"));
         };
         let whole = |count: &i64| u64::try_from(*count).map_err(|_| Stop::new("a count below zero"));
@@ -207,12 +215,12 @@ fn end(
     changes: &mut Changes,
 ) -> Result<(), Stop> {
     let key = i64::try_from(reference.position().number()).map_err(|_| Stop::new("position out of range"))?;
-    let reason = match reason {
-        Some(_) => Some((REASON, personal(reason)?)),
-        None => None,
-    };
-    let cells =
-        [(STATUS, code(status)), (UPDATED_AT, recorded.recorded_at.into()), (OUTCOME, position(recorded.position))];
-    changes.update(0, Key::Int(key), cells.into_iter().chain(reason));
+    let cells = [
+        (STATUS, code(status)),
+        (REASON, personal(reason)?),
+        (UPDATED_AT, recorded.recorded_at.into()),
+        (OUTCOME, position(recorded.position)),
+    ];
+    changes.update(0, Key::Int(key), cells);
     Ok(())
 }

@@ -20,6 +20,7 @@ static TABLE: Table = Table {
     name: "wallets",
     columns: COLUMNS,
     indexes: &[Index { name: "wallets_by_owner", columns: &["application", "currency"], unique: true, filter: None }],
+    seals: &[],
 };
 
 const COLUMNS: &[Column] = &[

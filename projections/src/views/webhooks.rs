@@ -26,6 +26,7 @@ static TABLE: Table = Table {
             filter: Some("failed_for IS NOT NULL"),
         },
     ],
+    seals: &[],
 };
 
 const COLUMNS: &[Column] = &[
@@ -59,6 +60,7 @@ static ATTEMPTS: Table = Table {
         optional("error", Kind::Text),
     ],
     indexes: &[],
+    seals: &[],
 };
 
 /// The view.

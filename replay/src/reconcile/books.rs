@@ -1,161 +1,194 @@
 //! The rows of the books compared with a plain fold over the postings.
+//!
+//! The rows are taken while they are compared with the live ones, so that they are read once.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use flexledger_domain::Position;
 use flexledger_domain::ids::{ApplicationId, SettlementId, WalletId};
 use flexledger_domain::money::{Amount, Currency};
 use flexledger_domain::payments::SCALE;
-use flexledger_eventstore::{EventStore, record};
 use flexledger_projections::ViewError;
-use flexledger_projections::audit::tables;
-use flexledger_projections::frozen::{Frozen, RowKey};
 use flexledger_projections::table::Table;
+use flexledger_projections::views::account_of;
+use hashbrown::HashMap;
+use memchr::{memchr, memchr2};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{ReconcileError, ViewReport};
+use super::ViewReport;
 use crate::postings::{LineText, Owner, Postings, RecordHash, RecordText, trail};
-use crate::scan::Scan;
 
-/// Rows read at once.
-const PORTION: u32 = 4096;
+/// The views that are compared with the postings.
+pub(super) const BOOKS: [&str; 3] = ["wallets", "statement", "settlement"];
 
-/// Folds the postings of the log up to `until`.
-pub(super) async fn fold(store: Arc<dyn EventStore>, until: Position) -> Result<Postings, ReconcileError> {
-    let mut postings = Postings::with_trails();
-    let mut scan = Scan::new(store, Position::START, until);
-    while let Some(records) = scan.portion().await? {
-        for stored in &records {
-            let damaged = |_| ReconcileError::Damaged(stored.position);
-            let event = record::decode_trusted(&stored.bytes).map_err(damaged)?;
-            // What the log itself gets wrong is for `verify` to tell.
-            postings.take(&event, &mut |_, _| {});
+/// What the rows say. Memory: one entry per wallet, account and settlement record.
+#[derive(Default)]
+pub(super) struct Books {
+    wallets: Vec<(Owner, String, String)>,
+    owners: HashMap<i64, Owner>,
+    /// The entries of each account: how many, and one hash over them.
+    statements: HashMap<i64, (u64, Sha256)>,
+    records: BTreeMap<SettlementId, RecordHash>,
+}
+
+impl Books {
+    /// Takes rows of a table, the next ones in order of their keys, as they stand in a portion. Rows of other tables are
+    /// passed over.
+    pub fn take(&mut self, table: &'static Table, portion: &str) -> Result<(), ViewError> {
+        let take: fn(&mut Books, &Row<'_>) -> Option<()> = match table.name {
+            "wallets" => Books::wallet,
+            "statement_accounts" => Books::account,
+            "entries" => Books::entry,
+            "settlements" => Books::record,
+            "settlement_lines" => Books::line,
+            _ => return Ok(()),
+        };
+        let mut cells = Cells { rest: portion };
+        let mut row = Row(Vec::with_capacity(table.columns.len()));
+        while !cells.rest.is_empty() {
+            row.0.clear();
+            row.0.extend(cells.by_ref().take(table.columns.len()));
+            take(self, &row).ok_or(ViewError::Damaged { table: table.name, expected: "a row that its view writes" })?;
         }
+        Ok(())
     }
-    Ok(postings)
-}
 
-/// Compares one view of the books; others are passed over.
-pub(super) async fn compare(
-    rebuilt: &mut Frozen,
-    postings: &Postings,
-    report: &mut ViewReport,
-) -> Result<(), ReconcileError> {
-    match report.name {
-        "wallets" => wallets(rebuilt, postings, report).await,
-        "statement" => statements(rebuilt, postings, report).await,
-        "settlement" => settlement(rebuilt, postings, report).await,
-        _ => Ok(()),
+    fn wallet(&mut self, row: &Row<'_>) -> Option<()> {
+        let [_id, _position, application, currency, debited, credited, ..] = row.0.as_slice() else { return None };
+        let (debited, credited) = (text(debited)?.into_owned(), text(credited)?.into_owned());
+        self.wallets.push((owner(application, currency)?, debited, credited));
+        Some(())
     }
-}
 
-async fn wallets(rebuilt: &mut Frozen, postings: &Postings, report: &mut ViewReport) -> Result<(), ReconcileError> {
-    let mut rows = Rows::open(report.name, "wallets")?;
-    let mut seen = 0;
-    while let Some(row) = rows.next(rebuilt).await? {
-        let owner = row.owner()?;
-        let (debited, credited) = (row.text("total_debited")?, row.text("total_credited")?);
-        let sums = postings.wallet(&owner);
-        seen += u64::from(sums.is_some());
-        let sums = sums.cloned().unwrap_or_default();
-        let expected = (text(sums.debited), text(sums.credited));
-        if (&debited, &credited) != (&expected.0, &expected.1) {
-            let shown = json!({ "total_debited": debited, "total_credited": credited });
-            let wanted = json!({ "total_debited": expected.0, "total_credited": expected.1 });
-            report.add(name("wallets", &owner), shown, wanted);
-        }
+    fn account(&mut self, row: &Row<'_>) -> Option<()> {
+        let [number, application, currency, ..] = row.0.as_slice() else { return None };
+        self.owners.insert(int(number)?, owner(application, currency)?);
+        Some(())
     }
-    if seen != postings.wallets().count() as u64 {
-        report.add("postings/wallets".to_owned(), json!(seen), json!(postings.wallets().count()));
-    }
-    Ok(())
-}
 
-async fn statements(rebuilt: &mut Frozen, postings: &Postings, report: &mut ViewReport) -> Result<(), ReconcileError> {
-    let mut owners: HashMap<i64, Owner> = HashMap::new();
-    let mut accounts = Rows::open(report.name, "statement_accounts")?;
-    while let Some(row) = accounts.next(rebuilt).await? {
-        owners.insert(row.int("number")?, row.owner()?);
-    }
-    let mut found: HashMap<Owner, (u64, Sha256)> = HashMap::new();
-    let mut entries = Rows::open(report.name, "entries")?;
-    while let Some(row) = entries.next(rebuilt).await? {
-        let account = flexledger_projections::views::account_of(row.int("number")?);
-        let owner = *owners.get(&account).ok_or(damaged("entries"))?;
-        let (count, hash) = found.entry(owner).or_default();
+    fn entry(&mut self, row: &Row<'_>) -> Option<()> {
+        let [number, position, _payment, credit, amount, closing, ..] = row.0.as_slice() else { return None };
+        let (count, hash) = self.statements.entry(account_of(int(number)?)).or_default();
         *count += 1;
-        let credit = row.int("credit")? == 1;
-        let position = row.int("position")?.unsigned_abs();
-        trail(hash, position, credit, &row.text("amount")?, &row.text("closing_balance")?);
+        trail(hash, int(position)?.unsigned_abs(), int(credit)? == 1, &text(amount)?, &text(closing)?);
+        Some(())
     }
-    for (owner, sums) in postings.wallets() {
-        let (count, hash) = found.remove(owner).unwrap_or_default();
-        let hash: [u8; 32] = hash.finalize().into();
-        if (count, hash) != (sums.entries, sums.trail()) {
-            let shown = json!({ "entries": count, "hash": hex(&hash) });
-            let wanted = json!({ "entries": sums.entries, "hash": hex(&sums.trail()) });
-            report.add(name("statement", owner), shown, wanted);
-        }
-    }
-    for (owner, (count, _)) in found {
-        report.add(name("statement", &owner), json!({ "entries": count }), json!({ "entries": 0 }));
-    }
-    Ok(())
-}
 
-async fn settlement(rebuilt: &mut Frozen, postings: &Postings, report: &mut ViewReport) -> Result<(), ReconcileError> {
-    let mut found: BTreeMap<SettlementId, RecordHash> = BTreeMap::new();
-    let mut records = Rows::open(report.name, "settlements")?;
-    while let Some(row) = records.next(rebuilt).await? {
+    fn record(&mut self, row: &Row<'_>) -> Option<()> {
+        let [_position, record, date, currency, status, _error, credited, debited, payments, applications, ..] =
+            row.0.as_slice()
+        else {
+            return None;
+        };
         // A record whose run failed holds no entries.
-        if row.int("status")? != 1 {
-            continue;
+        if int(status)? != 1 {
+            return Some(());
         }
         let hash = RecordHash::new(&RecordText {
-            date: row.int("date")?,
-            currency: &row.text("currency")?,
-            credited: &row.text("total_credited")?,
-            debited: &row.text("total_debited")?,
-            payments: row.int("transaction_count")?.unsigned_abs(),
-            applications: row.int("application_count")?.unsigned_abs(),
+            date: int(date)?,
+            currency: &text(currency)?,
+            credited: &text(credited)?,
+            debited: &text(debited)?,
+            payments: int(payments)?.unsigned_abs(),
+            applications: int(applications)?.unsigned_abs(),
         });
-        found.insert(SettlementId::from_uuid(row.id("id")?), hash);
+        self.records.insert(SettlementId::from_uuid(id(record)?), hash);
+        Some(())
     }
-    let mut lines = Rows::open(report.name, "settlement_lines")?;
-    while let Some(row) = lines.next(rebuilt).await? {
-        let Some(record) = found.get_mut(&SettlementId::from_uuid(row.id("settlement")?)) else { continue };
+
+    fn line(&mut self, row: &Row<'_>) -> Option<()> {
+        let [_number, record, application, wallet, credited, debited, opening, closing, payments, ..] =
+            row.0.as_slice()
+        else {
+            return None;
+        };
+        let Some(record) = self.records.get_mut(&SettlementId::from_uuid(id(record)?)) else { return Some(()) };
         record.line(&LineText {
-            application: ApplicationId::from_uuid(row.id("application")?),
-            wallet: WalletId::from_uuid(row.id("wallet")?),
-            credited: &row.text("total_credited")?,
-            debited: &row.text("total_debited")?,
-            opening: &row.text("opening_balance")?,
-            closing: &row.text("closing_balance")?,
-            payments: row.int("transaction_count")?.unsigned_abs(),
+            application: ApplicationId::from_uuid(id(application)?),
+            wallet: WalletId::from_uuid(id(wallet)?),
+            credited: &text(credited)?,
+            debited: &text(debited)?,
+            opening: &text(opening)?,
+            closing: &text(closing)?,
+            payments: int(payments)?.unsigned_abs(),
         });
+        Some(())
     }
-    let mut hashes: BTreeMap<_, _> = found.into_iter().map(|(id, hash)| (id, hash.finish())).collect();
-    for (id, wanted) in postings.records() {
-        let shown = hashes.remove(id);
-        if shown != Some(*wanted) {
-            let shown = shown.map_or(json!(null), |hash| json!({ "hash": hex(&hash) }));
-            report.add(format!("postings/settlement/{id}"), shown, json!({ "hash": hex(wanted) }));
+
+    /// Reports what the rows of a view say otherwise than the postings; a view that is not of the books is passed over.
+    pub fn compare(&self, postings: &Postings, report: &mut ViewReport) -> Result<(), ViewError> {
+        match report.name {
+            "wallets" => self.compare_wallets(postings, report),
+            "statement" => self.compare_statements(postings, report)?,
+            "settlement" => self.compare_records(postings, report),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn compare_wallets(&self, postings: &Postings, report: &mut ViewReport) {
+        let mut seen = 0;
+        for (owner, debited, credited) in &self.wallets {
+            let sums = postings.wallet(owner);
+            seen += u64::from(sums.is_some());
+            let sums = sums.cloned().unwrap_or_default();
+            let expected = (minor(sums.debited), minor(sums.credited));
+            if (debited, credited) != (&expected.0, &expected.1) {
+                let shown = json!({ "total_debited": debited, "total_credited": credited });
+                let wanted = json!({ "total_debited": expected.0, "total_credited": expected.1 });
+                report.add(name("wallets", owner), shown, wanted);
+            }
+        }
+        let booked = postings.wallets().count() as u64;
+        if seen != booked {
+            report.add("postings/wallets".to_owned(), json!(seen), json!(booked));
         }
     }
-    for (id, hash) in hashes {
-        report.add(format!("postings/settlement/{id}"), json!({ "hash": hex(&hash) }), json!(null));
+
+    fn compare_statements(&self, postings: &Postings, report: &mut ViewReport) -> Result<(), ViewError> {
+        let mut found: HashMap<Owner, (u64, [u8; 32])> = HashMap::new();
+        for (account, (count, hash)) in &self.statements {
+            let damaged = ViewError::Damaged { table: "entries", expected: "an entry of an account that is there" };
+            let owner = self.owners.get(account).ok_or(damaged)?;
+            found.insert(*owner, (*count, hash.clone().finalize().into()));
+        }
+        let nothing: [u8; 32] = Sha256::new().finalize().into();
+        for (owner, sums) in postings.wallets() {
+            let (count, hash) = found.remove(owner).unwrap_or((0, nothing));
+            if (count, hash) != (sums.entries, sums.trail()) {
+                let shown = json!({ "entries": count, "hash": hex(&hash) });
+                let wanted = json!({ "entries": sums.entries, "hash": hex(&sums.trail()) });
+                report.add(name("statement", owner), shown, wanted);
+            }
+        }
+        for (owner, (count, _)) in found {
+            report.add(name("statement", &owner), json!({ "entries": count }), json!({ "entries": 0 }));
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn compare_records(&self, postings: &Postings, report: &mut ViewReport) {
+        let mut hashes: BTreeMap<_, _> = self.records.iter().map(|(id, hash)| (id, hash.clone().finish())).collect();
+        for (id, wanted) in postings.records() {
+            let shown = hashes.remove(id);
+            if shown != Some(*wanted) {
+                let shown = shown.map_or(json!(null), |hash| json!({ "hash": hex(&hash) }));
+                report.add(format!("postings/settlement/{id}"), shown, json!({ "hash": hex(wanted) }));
+            }
+        }
+        for (id, hash) in hashes {
+            report.add(format!("postings/settlement/{id}"), json!({ "hash": hex(&hash) }), json!(null));
+        }
+    }
 }
 
 fn name(what: &str, (application, currency): &Owner) -> String {
     format!("postings/{what}/{application}/{}", currency.code())
 }
 
-fn text(minor: i128) -> String {
+fn minor(minor: i128) -> String {
     Amount::from_minor(minor).text(SCALE).as_str().to_owned()
 }
 
@@ -163,86 +196,56 @@ fn hex(hash: &[u8; 32]) -> String {
     flexledger_eventstore::Hash(*hash).to_string()
 }
 
-fn damaged(table: &'static str) -> ViewError {
-    ViewError::Damaged { table, expected: "a row that its view writes" }
+/// The literals of one row, in the order of the table's columns.
+struct Row<'a>(Vec<&'a str>);
+
+fn int(cell: &str) -> Option<i64> {
+    cell.parse().ok()
 }
 
-/// The rows of a table, one after the other, read in portions.
-struct Rows {
-    table: &'static Table,
-    after: Option<RowKey>,
-    cells: std::vec::IntoIter<String>,
-    last: bool,
+fn text(cell: &str) -> Option<Cow<'_, str>> {
+    let inner = cell.strip_prefix('\'')?.strip_suffix('\'')?;
+    Some(match memchr(b'\'', inner.as_bytes()) {
+        None => Cow::Borrowed(inner),
+        Some(_) => Cow::Owned(inner.replace("''", "'")),
+    })
 }
 
-struct Row {
-    table: &'static Table,
-    cells: Vec<String>,
+fn id(cell: &str) -> Option<Uuid> {
+    Uuid::try_parse(cell.strip_prefix("X'")?.strip_suffix('\'')?).ok()
 }
 
-impl Rows {
-    fn open(view: &str, table: &'static str) -> Result<Rows, ViewError> {
-        let table = tables(view).iter().copied().find(|known| known.name == table).ok_or(damaged(table))?;
-        Ok(Rows { table, after: None, cells: Vec::new().into_iter(), last: false })
-    }
-
-    async fn next(&mut self, from: &mut Frozen) -> Result<Option<Row>, ViewError> {
-        if self.cells.len() == 0 && !self.last {
-            let portion = from.portion(self.table, self.after.as_ref(), PORTION).await?;
-            self.last = portion.rows < u64::from(PORTION);
-            self.after = portion.last;
-            self.cells = literals(&portion.text).into_iter();
-        }
-        let cells: Vec<String> = self.cells.by_ref().take(self.table.columns.len()).collect();
-        Ok((!cells.is_empty()).then_some(Row { table: self.table, cells }))
-    }
-}
-
-impl Row {
-    fn cell(&self, column: &str) -> Result<&str, ViewError> {
-        let at = self.table.columns.iter().position(|known| known.name == column);
-        at.and_then(|at| self.cells.get(at)).map(String::as_str).ok_or(damaged(self.table.name))
-    }
-
-    fn int(&self, column: &str) -> Result<i64, ViewError> {
-        self.cell(column)?.parse().map_err(|_| damaged(self.table.name))
-    }
-
-    fn text(&self, column: &str) -> Result<String, ViewError> {
-        let inner = self.cell(column)?.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
-        inner.map(|text| text.replace("''", "'")).ok_or(damaged(self.table.name))
-    }
-
-    fn id(&self, column: &str) -> Result<Uuid, ViewError> {
-        let digits = self.cell(column)?.strip_prefix("X'").and_then(|rest| rest.strip_suffix('\''));
-        digits.and_then(|digits| Uuid::try_parse(digits).ok()).ok_or(damaged(self.table.name))
-    }
-
-    fn owner(&self) -> Result<Owner, ViewError> {
-        let currency = Currency::new(&self.text("currency")?, SCALE).map_err(|_| damaged(self.table.name))?;
-        Ok((ApplicationId::from_uuid(self.id("application")?), currency))
-    }
+fn owner(application: &str, currency: &str) -> Option<Owner> {
+    Some((ApplicationId::from_uuid(id(application)?), Currency::new(&text(currency)?, SCALE).ok()?))
 }
 
 /// The literals of a portion: separated by commas within a row, by semicolons between rows.
-fn literals(text: &str) -> Vec<String> {
-    let (mut cells, mut from, mut quoted) = (Vec::new(), 0, false);
-    let cell = |from: usize, to: usize| text.get(from..to).unwrap_or_default().to_owned();
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            // A doubled quote ends and begins again.
-            b'\'' => quoted = !quoted,
-            b',' | b';' if !quoted => {
-                cells.push(cell(from, at));
-                from = at + 1;
-            }
-            _ => {}
+struct Cells<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Cells<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        if self.rest.is_empty() {
+            return None;
         }
+        let bytes = self.rest.as_bytes();
+        // A quoted text may hold the separators. A doubled quote ends it and begins it again.
+        let mut end = 0;
+        if bytes.first() == Some(&b'\'') {
+            while bytes.get(end) == Some(&b'\'') {
+                end += 1;
+                end += memchr(b'\'', bytes.get(end..)?).map_or(bytes.len(), |at| at + 1);
+            }
+        }
+        let rest = bytes.get(end..).unwrap_or_default();
+        end = memchr2(b',', b';', rest).map_or(bytes.len(), |at| end + at);
+        let cell = self.rest.get(..end)?;
+        self.rest = self.rest.get(end + 1..).unwrap_or_default();
+        Some(cell)
     }
-    if from < text.len() {
-        cells.push(cell(from, text.len()));
-    }
-    cells
 }
 
 #[cfg(test)]
@@ -251,8 +254,30 @@ mod tests {
 
     #[test]
     fn literals_are_taken_apart() {
-        let text = "1,'a,b','it''s; so',NULL;2,X'00','',NULL";
-        assert_eq!(literals(text), ["1", "'a,b'", "'it''s; so'", "NULL", "2", "X'00'", "''", "NULL"]);
-        assert!(literals("").is_empty());
+        let cells = |text| Cells { rest: text }.collect::<Vec<_>>();
+        let text = "1,'a,b','it''s; so',NULL;2,X'00','',NULL,''''";
+        assert_eq!(cells(text), ["1", "'a,b'", "'it''s; so'", "NULL", "2", "X'00'", "''", "NULL", "''''"]);
+        assert_eq!(cells("'never ends"), ["'never ends"]);
+        assert!(cells("").is_empty());
+    }
+
+    /// The fold finds cells by their places.
+    #[test]
+    fn columns_stand_where_they_are_looked_for() {
+        let tables = BOOKS.iter().flat_map(|view| flexledger_projections::audit::tables(view));
+        let columns = |wanted: &str| -> Vec<&str> {
+            let table = tables.clone().find(|table| table.name == wanted).unwrap();
+            table.columns.iter().map(|column| column.name).collect()
+        };
+        assert_eq!(columns("wallets")[2..6], ["application", "currency", "total_debited", "total_credited"]);
+        assert_eq!(columns("statement_accounts")[..3], ["number", "application", "currency"]);
+        let entry = ["number", "position", "payment", "credit", "amount", "closing_balance"];
+        assert_eq!(columns("entries")[..6], entry);
+        let record = ["id", "date", "currency", "status", "error", "total_credited", "total_debited"];
+        assert_eq!(columns("settlements")[1..8], record);
+        assert_eq!(columns("settlements")[8..10], ["transaction_count", "application_count"]);
+        let line = ["settlement", "application", "wallet", "total_credited", "total_debited", "opening_balance"];
+        assert_eq!(columns("settlement_lines")[1..7], line);
+        assert_eq!(columns("settlement_lines")[7..9], ["closing_balance", "transaction_count"]);
     }
 }

@@ -8,6 +8,7 @@ use flexledger_projections::frozen::{Frozen, RowKey, RowText};
 use flexledger_projections::table::Table;
 use serde_json::{Map, Value};
 
+use super::books::Books;
 use super::{DIFFERENCES_MAX, ViewReport};
 
 /// Rows compared at once.
@@ -16,17 +17,35 @@ const PORTION: u32 = 2048;
 /// A row that differs, to be looked up in the log.
 pub(super) type Place = (&'static str, RowKey);
 
-/// Compares all tables of a view; the places of the differences, as they are listed.
+/// Compares all tables of a view; the places of the differences, as they are listed. The rebuilt rows are also taken into
+/// the books.
 pub(super) async fn compare(
     live: &mut Frozen,
     rebuilt: &mut Frozen,
     report: &mut ViewReport,
+    books: &mut Books,
 ) -> Result<Vec<Place>, ViewError> {
     let mut places = Vec::new();
     for table in tables(report.name) {
-        compare_table(live, rebuilt, table, report, &mut places).await?;
+        compare_table(live, rebuilt, table, report, &mut places, books).await?;
     }
     Ok(places)
+}
+
+/// Takes the rebuilt rows of a view into the books, without comparing them.
+pub(super) async fn pass(rebuilt: &mut Frozen, view: &str, books: &mut Books) -> Result<(), ViewError> {
+    for table in tables(view) {
+        let mut after = None;
+        loop {
+            let portion = rebuilt.portion(table, after.as_ref(), PORTION).await?;
+            books.take(table, &portion.text)?;
+            if portion.rows < u64::from(PORTION) {
+                break;
+            }
+            after = portion.last;
+        }
+    }
+    Ok(())
 }
 
 async fn compare_table(
@@ -35,13 +54,17 @@ async fn compare_table(
     table: &'static Table,
     report: &mut ViewReport,
     places: &mut Vec<Place>,
+    books: &mut Books,
 ) -> Result<(), ViewError> {
     let mut after: Option<RowKey> = None;
+    // Rows are taken into the books while the next ones are read.
+    let mut taken: Arc<str> = "".into();
     loop {
         // Each has a thread of its own.
-        let (here, there) = tokio::try_join!(
+        let (here, there, ()) = tokio::try_join!(
             live.portion(table, after.as_ref(), PORTION),
-            rebuilt.portion(table, after.as_ref(), PORTION)
+            rebuilt.portion(table, after.as_ref(), PORTION),
+            async { books.take(table, &taken) }
         )?;
         let full = |rows: u64| rows == u64::from(PORTION);
         let to = match (full(here.rows), full(there.rows)) {
@@ -52,16 +75,19 @@ async fn compare_table(
         };
         if here == there {
             report.rows += there.rows;
+            taken = there.text;
         } else {
             let range = (after.as_ref(), to.as_ref());
             let here = live.rows(table, range.0, range.1, PORTION).await?;
             let there = rebuilt.rows(table, range.0, range.1, PORTION).await?;
             report.rows += there.len() as u64;
             merge(&here, &there, table, report, places);
+            let rows: Vec<String> = there.iter().map(|row| row.0.join(",")).collect();
+            taken = rows.join(";").into();
         }
         match to {
             Some(to) => after = Some(to),
-            None => return Ok(()),
+            None => return books.take(table, &taken),
         }
     }
 }

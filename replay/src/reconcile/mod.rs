@@ -4,8 +4,8 @@
 //! 2. A snapshot of the live database is taken. The scratch views are folded to exactly where the live ones stand in
 //!    it; that is little, for step 1 was repeated until it was. Then both are compared portion by portion. The
 //!    snapshot lasts no longer than this: what the server replaces meanwhile stays in its journal until the end.
-//! 3. Meanwhile balances, statements and settlement batches are folded again from the postings alone, by other code;
-//!    that is compared with the scratch views.
+//! 3. Meanwhile balances, statements and settlement batches are folded again from the postings alone, by other code, from
+//!    the same events; that is compared with the rows of the scratch views as they pass in step 2.
 //! 4. For the rows that differ, another pass over the log finds the first event that touched each.
 //! 5. `rebuild` then puts the new tables in the place of the live ones, if there is no difference or if differences are
 //!    accepted. Nothing is sent to anyone: views cause nothing.
@@ -15,6 +15,7 @@
 mod books;
 mod compare;
 mod scratch;
+mod second;
 #[cfg(test)]
 mod tests;
 
@@ -32,16 +33,19 @@ use flexledger_projections::{ViewError, Views};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::postings::Postings;
 use crate::scan::Scan;
+use books::{BOOKS, Books};
 use compare::Place;
 use scratch::Scratch;
+use second::{AbortOnDrop, Second, fold};
 
 /// Differences listed per view.
 pub const DIFFERENCES_MAX: usize = 100;
 /// A lag of the scratch views that is made up for while the snapshot lasts.
 const LAG: u64 = 20_000;
-/// The views that the second fold is compared with.
-const BOOKS: [&str; 3] = ["wallets", "statement", "settlement"];
+/// The second fold, at work beside the comparison.
+type Folding = AbortOnDrop<Result<Postings, ReconcileError>>;
 /// Rounds of catching up before the snapshot is taken in any case.
 const ROUNDS: u32 = 8;
 
@@ -124,21 +128,6 @@ pub enum ReconcileError {
     File(#[from] std::io::Error),
 }
 
-/// The second fold, at work beside the comparison.
-struct Folding {
-    until: Position,
-    task: AbortOnDrop<Result<crate::postings::Postings, ReconcileError>>,
-}
-
-/// A task that ends when nobody waits for it any more.
-struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 impl ViewReport {
     fn add(&mut self, key: String, live: Value, rebuilt: Value) {
         self.ok = false;
@@ -200,12 +189,13 @@ impl Reconcile<'_> {
 
     async fn compare(&mut self, scratch: &mut Scratch, names: &[&'static str]) -> Result<Report, ReconcileError> {
         let live = Views::open_read_only(&self.views_url).await?;
-        let mut frozen = self.catch_up(&live, scratch, names).await?;
+        let (mut frozen, second) = self.catch_up(&live, scratch, names).await?;
         let mut reports = Vec::with_capacity(names.len());
         let mut places: Vec<Vec<Place>> = Vec::with_capacity(names.len());
         let mut position = Position::MAX;
         let mut rebuilt = scratch.views.freeze().await?;
-        let folding = self.fold_postings(&mut rebuilt, names).await?;
+        let folding = self.fold_postings(&mut rebuilt, second, names).await?;
+        let mut books = Books::default();
         for name in names {
             let stand = frozen.stand(name).await?;
             let made = rebuilt.stand(name).await?;
@@ -213,9 +203,10 @@ impl Reconcile<'_> {
             let mut report = ViewReport { name, ok: true, rows: 0, differences: Vec::new() };
             places.push(match (&stand, &made) {
                 (None, None) => Vec::new(),
-                _ if stand == made => compare::compare(&mut frozen, &mut rebuilt, &mut report).await?,
+                _ if stand == made => compare::compare(&mut frozen, &mut rebuilt, &mut report, &mut books).await?,
                 _ => {
                     report.add("checkpoint".to_owned(), show(stand.as_ref()), show(made.as_ref()));
+                    compare::pass(&mut rebuilt, name, &mut books).await?;
                     Vec::new()
                 }
             });
@@ -223,22 +214,23 @@ impl Reconcile<'_> {
         }
         drop(frozen);
         live.close().await;
-        if let Some(folding) = folding {
-            self.compare_postings(&mut rebuilt, &mut reports, folding).await?;
+        if let Some((until, folding)) = folding {
+            self.compare_postings(&mut rebuilt, &mut reports, &books, (until, folding.end().await?)).await?;
         }
         self.find_first(&mut reports, &places).await?;
         let ok = reports.iter().all(|report| report.ok);
         Ok(Report { ok, position: position.number(), views: reports })
     }
 
-    /// Folds the scratch views to where the live ones stand in the snapshot that is returned.
+    /// Folds the scratch views to where the live ones stand in the snapshot that is returned, and the postings beside.
     async fn catch_up(
         &mut self,
         live: &Views,
         scratch: &mut Scratch,
         names: &[&'static str],
-    ) -> Result<Frozen, ReconcileError> {
+    ) -> Result<(Frozen, Option<Second>), ReconcileError> {
         let mut rounds = 0;
+        let mut second = names.iter().any(|name| BOOKS.contains(name)).then(Second::new);
         loop {
             let mut frozen = live.freeze().await?;
             let targets = self.targets(&mut frozen, names).await?;
@@ -249,12 +241,13 @@ impl Reconcile<'_> {
             };
             let near = targets.iter().map(lag).max().unwrap_or(0) <= LAG;
             rounds += 1;
-            if near || rounds == ROUNDS {
-                scratch.fill(&self.store, &targets, self.progress).await?;
-                return Ok(frozen);
+            let last = near || rounds == ROUNDS;
+            // A snapshot that is held keeps the journal of the live views growing.
+            let frozen = last.then_some(frozen);
+            second = scratch.fill_with(&self.store, &targets, self.progress, second).await?;
+            if let Some(frozen) = frozen {
+                return Ok((frozen, second));
             }
-            drop(frozen);
-            scratch.fill(&self.store, &targets, self.progress).await?;
         }
     }
 
@@ -277,31 +270,33 @@ impl Reconcile<'_> {
         Ok(stands.into_iter().map(target).collect())
     }
 
-    /// Begins the second fold, to where the first view of the books stands; `None` when none of them is asked for.
+    /// The second fold, at where the first view of the books stands; `None` when none of them is asked for.
     async fn fold_postings(
         &mut self,
         rebuilt: &mut Frozen,
+        second: Option<Second>,
         names: &[&'static str],
-    ) -> Result<Option<Folding>, ReconcileError> {
-        let Some(first) = names.iter().find(|name| BOOKS.contains(name)) else { return Ok(None) };
+    ) -> Result<Option<(Position, Folding)>, ReconcileError> {
+        let (Some(first), Some(second)) = (names.iter().find(|name| BOOKS.contains(name)), second) else {
+            return Ok(None);
+        };
         let until = rebuilt.stand(first).await?.map_or(Position::START, |stand| stand.position);
-        Ok(Some(Folding { until, task: AbortOnDrop(tokio::spawn(books::fold(self.store.clone(), until))) }))
+        Ok(Some((until, second.at(until, self.store.clone()))))
     }
 
     async fn compare_postings(
         &mut self,
         rebuilt: &mut Frozen,
         reports: &mut [ViewReport],
-        Folding { until, mut task }: Folding,
+        books: &Books,
+        mut folded: (Position, Postings),
     ) -> Result<(), ReconcileError> {
-        let lost = |_| StoreError::Unusable("folding the postings was broken off".to_owned());
-        let mut folded = (until, (&mut task.0).await.map_err(lost)??);
         for report in reports.iter_mut().filter(|report| BOOKS.contains(&report.name)) {
             let at = rebuilt.stand(report.name).await?.map_or(Position::START, |stand| stand.position);
             if folded.0 != at {
-                folded = (at, books::fold(self.store.clone(), at).await?);
+                folded = (at, fold(self.store.clone(), at).await?);
             }
-            books::compare(rebuilt, &folded.1, report).await?;
+            books.compare(&folded.1, report)?;
         }
         Ok(())
     }

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flexledger_domain::Position;
-use flexledger_eventstore::EventStore;
+use flexledger_eventstore::{Committed, EventStore, StoreError};
 use flexledger_projections::{ViewError, Views};
+use tokio::sync::mpsc;
 
 use super::ReconcileError;
+use super::second::Second;
 
 const FILE: &str = "rebuild.db";
 const LOCK: &str = "rebuild.lock";
@@ -60,6 +62,31 @@ impl Scratch {
         targets: &[(&'static str, Position)],
         progress: &mut (dyn FnMut(u64, u64) + Send),
     ) -> Result<(), ReconcileError> {
+        self.fill_with(store, targets, progress, None).await.map(|_| ())
+    }
+
+    /// As [`Scratch::fill`], and folds the postings of the same events.
+    pub async fn fill_with(
+        &mut self,
+        store: &Arc<dyn EventStore>,
+        targets: &[(&'static str, Position)],
+        progress: &mut (dyn FnMut(u64, u64) + Send),
+        second: Option<Second>,
+    ) -> Result<Option<Second>, ReconcileError> {
+        let (listener, listening) = second.map(Second::listen).unzip();
+        self.fill_and_tell(store, targets, progress, listener).await?;
+        let Some(listening) = listening else { return Ok(None) };
+        let lost = |_| StoreError::Unusable("folding the postings was broken off".to_owned());
+        Ok(Some(listening.await.map_err(lost)?))
+    }
+
+    async fn fill_and_tell(
+        &mut self,
+        store: &Arc<dyn EventStore>,
+        targets: &[(&'static str, Position)],
+        progress: &mut (dyn FnMut(u64, u64) + Send),
+        listener: Option<mpsc::Sender<Committed>>,
+    ) -> Result<(), ReconcileError> {
         let passed = |views: &Views| {
             let past = |(name, target): &(&str, Position)| standing(views, name) > *target;
             targets.iter().any(past)
@@ -69,7 +96,7 @@ impl Scratch {
         }
         let mut tried_again = false;
         loop {
-            match self.fill_on(store, targets, progress).await {
+            match self.fill_on(store, targets, progress, listener.clone()).await {
                 Ok(()) => return Ok(()),
                 // Left by a run over another log.
                 Err(ViewError::OtherLog { .. }) if !tried_again => {
@@ -87,13 +114,14 @@ impl Scratch {
         store: &Arc<dyn EventStore>,
         targets: &[(&'static str, Position)],
         progress: &mut (dyn FnMut(u64, u64) + Send),
+        listener: Option<mpsc::Sender<Committed>>,
     ) -> Result<(), ViewError> {
         let end = targets.iter().map(|(_, at)| *at).max().unwrap_or(Position::START);
         if targets.iter().all(|(name, target)| standing(&self.views, name) >= *target) {
             progress(end.number(), end.number());
             return Ok(());
         }
-        let filling = self.views.fill_each(store, targets);
+        let filling = self.views.fill_each(store, targets, listener);
         tokio::pin!(filling);
         let mut look = tokio::time::interval(LOOK);
         loop {

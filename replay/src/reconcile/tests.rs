@@ -106,7 +106,7 @@ async fn damaged_rows_are_found_and_healed() {
         (
             "statement",
             "entries",
-            "INSERT INTO entries SELECT number + 100000, position, payment, credit, amount, closing_balance, total_credited, created_at FROM entries LIMIT 1",
+            "INSERT INTO entries SELECT number + 100000, position, payment, credit, amount, closing_balance, total_credited, created_at, seal FROM entries LIMIT 1",
         ),
         (
             "applications",

@@ -1,18 +1,26 @@
 //! Views in one SQLite file.
+//!
+//! Queries go through a pool of the asynchronous driver. Whoever passes over many rows (the [writer](Writer) and
+//! [reads of one moment](Snapshot)) has a thread of its own instead.
 
+mod desk;
+mod snapshot;
+mod writer;
+
+use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{
-    SqliteArguments, SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
-    SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
 };
-use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection as _, Decode, Row as _, Sqlite, TypeInfo, ValueRef};
+use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Decode, Row as _, Sqlite, TypeInfo, ValueRef};
 
 use super::Row;
 use crate::ViewError;
 use crate::value::Value;
+pub(crate) use snapshot::Snapshot;
+pub(crate) use writer::{Writer, bind as bind_cell, insert, rows};
 
 /// Connections that answer queries; one more writes.
 const READERS: u32 = 4;
@@ -24,43 +32,30 @@ const STATEMENTS: usize = 512;
 #[derive(Clone)]
 pub(crate) struct Database {
     readers: SqlitePool,
-    options: SqliteConnectOptions,
-}
-
-/// The connection that writes.
-pub(crate) struct Writer {
-    connection: SqliteConnection,
+    path: PathBuf,
 }
 
 impl Database {
     /// Names the database at `url`. It is opened at the first query.
     pub fn prepare(url: &str) -> Result<Database, ViewError> {
         let wrong = |error: sqlx::Error| ViewError::Url(format!("{url}: {error}"));
-        let options = SqliteConnectOptions::from_str(url)
+        let reading = SqliteConnectOptions::from_str(url)
             .map_err(wrong)?
-            .create_if_missing(true)
+            .read_only(true)
+            .create_if_missing(false)
             .disable_statement_logging()
             .busy_timeout(Duration::from_secs(5))
             .statement_cache_capacity(STATEMENTS)
             .journal_mode(SqliteJournalMode::Wal)
-            .auto_vacuum(SqliteAutoVacuum::None)
-            // Views can be made again from the log, so a commit need not wait for the disk; WAL keeps them whole.
-            .synchronous(SqliteSynchronous::Normal)
-            .page_size(8192);
-        let writing = options
-            .clone()
-            .pragma("wal_autocheckpoint", "8000")
-            .pragma("journal_size_limit", "134217728")
-            .pragma("cache_size", "-65536")
-            .pragma("temp_store", "memory");
-        let reading = options.read_only(true).create_if_missing(false).pragma("cache_size", "-16384");
+            .pragma("cache_size", "-16384");
+        let path = reading.get_filename().to_owned();
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(reading);
-        Ok(Database { readers, options: writing })
+        Ok(Database { readers, path })
     }
 
     /// A fresh writing connection, after the old one failed.
-    pub async fn writer(&self) -> Result<Writer, sqlx::Error> {
-        Ok(Writer { connection: self.options.connect().await? })
+    pub async fn writer(&self) -> Result<Writer, ViewError> {
+        Writer::open(&self.path).await
     }
 
     /// All rows that a query answers.
@@ -71,52 +66,12 @@ impl Database {
 
     /// A view of the rows as they are at one moment.
     pub async fn snapshot(&self) -> Result<Snapshot, ViewError> {
-        Ok(Snapshot { transaction: self.readers.begin().await? })
+        Snapshot::open(&self.path).await
     }
 
     /// Closes the reading connections.
     pub async fn close(&self) {
         self.readers.close().await;
-    }
-}
-
-/// Reads within one transaction, which ends when this is dropped.
-pub(crate) struct Snapshot {
-    transaction: sqlx::Transaction<'static, Sqlite>,
-}
-
-impl Snapshot {
-    /// All rows that a query answers.
-    pub async fn rows(&mut self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>, ViewError> {
-        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), bind(arguments)?);
-        query.fetch_all(&mut *self.transaction).await?.iter().map(read).collect()
-    }
-}
-
-impl Writer {
-    /// Runs one statement and tells how many rows it touched.
-    pub async fn execute(&mut self, sql: &Arc<str>, arguments: &[Value]) -> Result<u64, sqlx::Error> {
-        let arguments = bind(arguments)?;
-        let done = sqlx::query_with(AssertSqlSafe(sql.clone()), arguments).execute(&mut self.connection).await?;
-        Ok(done.rows_affected())
-    }
-
-    /// All rows that a query answers.
-    pub async fn rows(&mut self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>, ViewError> {
-        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), bind(arguments)?);
-        query.fetch_all(&mut self.connection).await?.iter().map(read).collect()
-    }
-
-    /// Begins, commits or takes back a transaction.
-    pub async fn control(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
-        sqlx::query(sql).execute(&mut self.connection).await.map(|_| ())
-    }
-
-    /// Closes the connection; what is committed is in the database file then.
-    pub async fn close(self) {
-        if let Err(error) = self.connection.close().await {
-            tracing::warn!(name: "views.close", %error, "the connection of the views did not close cleanly");
-        }
     }
 }
 

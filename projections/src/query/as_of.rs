@@ -18,6 +18,7 @@ use super::cells::Cells;
 use super::payments::{PARTIES, PAYMENT_COLUMNS, read_payment};
 use super::settlement::{RECORD, line_rows, record};
 use crate::database::Row;
+use crate::seal;
 use crate::source::decode_one;
 use crate::table::Table;
 use crate::value::{Key, Value, count, position};
@@ -111,6 +112,9 @@ pub struct PaymentAsOf {
     pub outcome: Option<Position>,
 }
 
+/// Rows whose seals are checked with one query.
+const SEALED_AT_ONCE: usize = 500;
+
 /// Halves the range of entries of the accounts chosen by the query in the middle, all at once. `lo` is the newest entry
 /// at or before the position (0 for none). The chosen rows are (number, entries).
 const HALVING_HEAD: &str = "WITH RECURSIVE f(account, lo, hi) AS (SELECT number, CAST(0 AS BIGINT), entries + 1 FROM (";
@@ -119,7 +123,9 @@ const HALVING_TAIL: &str = ") AS chosen UNION ALL SELECT account, \
      THEN (lo + hi) / 2 ELSE lo END, \
      CASE WHEN (SELECT e.position FROM entries e WHERE e.number = account * 68719476736 + (lo + hi) / 2) <= ? \
      THEN hi ELSE (lo + hi) / 2 END FROM f WHERE hi - lo > 1) \
-     SELECT c.number, c.application, a.name, c.currency, f.lo, e.closing_balance, e.total_credited \
+     SELECT c.number, c.application, a.name, c.currency, f.lo, \
+     (SELECT n.position FROM entries n WHERE n.number = f.account * 68719476736 + f.lo + 1), c.entries, \
+     e.closing_balance, e.total_credited \
      FROM f CROSS JOIN statement_accounts c CROSS JOIN applications a \
      LEFT JOIN entries e ON e.number = f.account * 68719476736 + f.lo \
      WHERE f.hi - f.lo = 1 AND c.number = f.account AND a.id = c.application";
@@ -179,7 +185,33 @@ impl Views {
         self.standing_at(&["applications", "statement"], at)?;
         let sql = format!("{HALVING_HEAD}{chosen}{HALVING_TAIL} ORDER BY {order}");
         arguments.extend([position(at), position(at)]);
-        self.database.rows(&sql, &arguments).await?.iter().map(account).collect()
+        let rows = self.database.rows(&sql, &arguments).await?;
+        let accounts: Vec<AccountAsOf> = rows.iter().map(|row| account(row, at)).collect::<Result<_, _>>()?;
+        let numbers = accounts.iter().map(|account| count(account.number)).collect();
+        self.check_sealed("statement_accounts", "number", numbers).await?;
+        let held = accounts.iter().filter(|account| account.entries > 0);
+        self.check_sealed("entries", "number", held.map(|of| Value::Int(of.entry_key(of.entries))).collect()).await?;
+        let applications = accounts.iter().map(|account| account.application.uuid().into()).collect();
+        self.check_sealed("applications", "id", applications).await?;
+        Ok(accounts)
+    }
+
+    /// Refuses rows of a table, found by a column, that are not as their view wrote them.
+    async fn check_sealed(&self, table: &'static str, column: &str, mut values: Vec<Value>) -> Result<(), ViewError> {
+        let table = all().iter().flat_map(|(_, make)| make().tables()).find(|known| known.name == table);
+        let Some(table) = table else { return Err(damaged("a table")) };
+        values.sort_unstable_by_key(Value::key);
+        values.dedup();
+        for some in values.chunks(SEALED_AT_ONCE) {
+            let places = vec!["?"; some.len()].join(",");
+            let sql = table.part(&format!(" WHERE {column} IN ({places})"), u32::MAX);
+            let rows = self.database.rows(&sql, some).await?;
+            rows.iter().try_for_each(|row| seal::check(table, &row.0))?;
+            if column == table.key() && rows.len() != some.len() {
+                return Err(ViewError::Damaged { table: table.name, expected: "a row that others name" });
+            }
+        }
+        Ok(())
     }
 
     /// Whether an application had registered by then.
@@ -189,7 +221,11 @@ impl Views {
     pub async fn knew_application(&self, id: ApplicationId, at: Position) -> Result<bool, ViewError> {
         self.standing_at(&["applications"], at)?;
         let sql = "SELECT position FROM applications WHERE id = ? AND position <= ?";
-        Ok(self.database.row(sql, &[id.uuid().into(), position(at)]).await?.is_some())
+        let known = self.database.row(sql, &[id.uuid().into(), position(at)]).await?.is_some();
+        if known {
+            self.check_sealed("applications", "id", vec![id.uuid().into()]).await?;
+        }
+        Ok(known)
     }
 
     /// What the wallets of an application held, or those of all, by application and currency.
@@ -248,7 +284,14 @@ impl Views {
              e.created_at FROM entries e JOIN transactions t ON t.position = e.payment \
              WHERE e.number BETWEEN ? AND ? ORDER BY e.number";
         let rows = self.database.rows(sql, &[Value::Int(from), Value::Int(to)]).await?;
-        Ok(Some((rows.iter().map(entry).collect::<Result<_, _>>()?, entries)))
+        let found: Vec<EntryAsOf> = rows.iter().map(entry).collect::<Result<_, _>>()?;
+        if found.iter().map(|entry| entry.number).ne(after + 1..=last) {
+            return Err(damaged("an entry for each number"));
+        }
+        let payments = found.iter().map(|entry| position(entry.reference.position())).collect();
+        self.check_sealed("transactions", "position", payments).await?;
+        self.check_sealed("entries", "number", (from..=to).map(Value::Int).collect()).await?;
+        Ok(Some((found, entries)))
     }
 
     /// Tags, in the order in which they were made, at most `limit`.
@@ -280,7 +323,12 @@ impl Views {
         );
         let limit = Value::Int(i64::from(limit.min(LARGEST_PAGE)));
         let arguments: Vec<Value> = std::iter::repeat_n(position(at), 4).chain(chosen).chain([limit]).collect();
-        self.database.rows(&sql, &arguments).await?.iter().map(tag).collect()
+        let rows = self.database.rows(&sql, &arguments).await?;
+        let tags: Vec<TagAsOf> = rows.iter().map(tag).collect::<Result<_, _>>()?;
+        let ids: Vec<Value> = tags.iter().map(|tag| tag.id.uuid().into()).collect();
+        self.check_sealed("tag_changes", "tag", ids.clone()).await?;
+        self.check_sealed("tags", "id", ids).await?;
+        Ok(tags)
     }
 
     /// Settlement records with their entries, by date and currency; those of one date if it is given.
@@ -297,6 +345,9 @@ impl Views {
         for row in self.database.rows(&sql, &arguments).await? {
             let mut found_one = record(&row)?;
             found_one.entries = line_rows(self, &found_one).await?;
+            if found_one.entries.len() as u64 != found_one.application_count {
+                return Err(ViewError::Damaged { table: "settlement_lines", expected: "a line for each application" });
+            }
             found.push(found_one);
         }
         // Records that changed since, as the newest failure before left them.
@@ -313,7 +364,18 @@ impl Views {
             }
         }
         found.sort_by_key(|row| (row.date, row.currency.code().to_owned()));
+        self.check_sealed_settlements(&found).await?;
         Ok(found)
+    }
+
+    async fn check_sealed_settlements(&self, found: &[SettlementRow]) -> Result<(), ViewError> {
+        let days: Vec<Value> = found.iter().map(|row| Value::Int(row.date.days())).collect();
+        self.check_sealed("settlements", "date", days.clone()).await?;
+        self.check_sealed("settlement_failures", "date", days).await?;
+        let ids = found.iter().map(|row| row.id.uuid().into()).collect();
+        self.check_sealed("settlement_lines", "settlement", ids).await?;
+        let applications = found.iter().flat_map(|row| &row.entries).map(|entry| entry.application.uuid().into());
+        self.check_sealed("applications", "id", applications.collect()).await
     }
 
     /// One row of a table as it is stored: its cells in the order of the columns.
@@ -337,8 +399,11 @@ impl Views {
             return Ok(None);
         }
         let Some(row) = self.database.row(&sql, &[position(reference.position())]).await? else { return Ok(None) };
+        self.check_sealed("transactions", "position", vec![position(reference.position())]).await?;
         let mut cells = Cells::of("transactions", &row);
         let mut payment = read_payment(&mut cells)?;
+        let parties = [payment.sender.application, payment.receiver.application];
+        self.check_sealed("payment_parties", "application", parties.map(|of| of.uuid().into()).to_vec()).await?;
         let outcome = cells.optional_int()?.map(place).transpose()?.filter(|outcome| *outcome <= at);
         if outcome.is_none() {
             payment.status = Status::AwaitingAcceptance;
@@ -357,11 +422,16 @@ fn place(number: i64) -> Result<Position, ViewError> {
     u64::try_from(number).map(Position::new).map_err(|_| damaged("a position"))
 }
 
-fn account(row: &Row) -> Result<AccountAsOf, ViewError> {
+/// An account at a position. The entry behind the last one found must be a later one, or there must be none.
+fn account(row: &Row, at: Position) -> Result<AccountAsOf, ViewError> {
     let mut cells = Cells::of("statement_accounts", row);
     let number = cells.count()?;
     let application = ApplicationId::from_uuid(cells.uuid()?);
     let (application_name, currency, entries) = (cells.text()?, cells.currency()?, cells.count()?);
+    let (next, all) = (cells.optional_int()?.map(place).transpose()?, cells.count()?);
+    if next.is_none() != (entries == all) || next.is_some_and(|next| next <= at) {
+        return Err(damaged("entries in the order of the log"));
+    }
     let (balance, total_credited) = match entries {
         0 => (Amount::ZERO, Amount::ZERO),
         _ => (cells.amount()?, cells.amount()?),

@@ -16,8 +16,8 @@ use crate::verbs::{Server, ServerOptions};
 
 /// Moments, in hundredths of the log, with the names of their rows.
 const MOMENTS: [(u64, &str); 2] = [(50, "audit as-of, middle"), (95, "audit as-of, near the end")];
-/// The views were kept so many hundredths of the log before the moment: in a ledger that is reconciled each night of a
-/// month, half a night's events are less.
+/// The views were kept so many hundredths of the log before the moment: what a reconcile now and then leaves near the
+/// end. Further back the few copies that stay lie wider apart, and a moment between them costs more.
 const BEFORE: u64 = 5;
 
 /// Starts servers of the past on the log in the folder. The rate is that of the events up to the moment in the time

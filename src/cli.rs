@@ -310,7 +310,7 @@ pub enum Which {
     Engine,
     /// Rebuild of all views
     Views,
-    /// Verify, a rebuild beside a server, pages of the past and proofs, on a long log
+    /// Verify, a rebuild beside a server, pages of the past, proofs and servers of the past, on a long log
     Audit,
     /// Start on a long log, with and without a snapshot
     Restart,

@@ -10,6 +10,7 @@ pub mod contract;
 pub mod hash;
 #[cfg(feature = "kurrentdb")]
 pub mod kurrent;
+pub mod ladder;
 pub mod lease;
 pub mod leaves;
 pub mod memory;

@@ -5,6 +5,8 @@
 //! * [`as_of`] answers from the views as they were at a [`moment`]; [`explain`], [`diff`] and [`bisect`] ask further.
 //! * [`verify`](mod@verify) checks everything that the log alone can show, with folds of its own: nothing that the
 //!   engine decides with is used to judge what it wrote.
+//! * [`reconcile`] makes the views again and compares; [`kept`] are copies of them for servers of the past, which see
+//!   the log as it was ([`frozen`]).
 //! * [`show`] is one event as auditors see it.
 
 pub mod as_of;
@@ -15,6 +17,7 @@ pub mod export;
 pub mod frozen;
 pub mod head;
 pub mod import;
+pub mod kept;
 pub mod moment;
 pub mod postings;
 pub mod reconcile;

@@ -12,6 +12,7 @@ use flexledger_eventstore::testing::postgres::PostgresServer;
 use flexledger_eventstore::{Batch, EventStore, MemoryStore, Record, Tail, record};
 use flexledger_projections::switch::Switch;
 use flexledger_projections::{Views, audit};
+use flexledger_replay::kept::Kept;
 use flexledger_replay::reconcile::{Reconcile, Report, rebuild, reconcile};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
@@ -70,6 +71,7 @@ impl Place {
             views_url: self.url.clone(),
             folder: self.folder.path().to_owned(),
             views: Vec::new(),
+            kept: Kept::new(self.folder.path().join("snapshots"), 2),
             now: Instant::from_micros(7),
             progress,
         }

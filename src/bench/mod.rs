@@ -10,6 +10,7 @@ mod engine;
 mod histogram;
 mod http;
 mod load;
+mod past;
 mod rebuild;
 mod report;
 mod restart;
@@ -85,7 +86,8 @@ async fn all(folder: &Path, options: &Bench, json: bool) -> Result<(), Failure> 
 async fn audits(folder: &Path, json: bool) -> Result<(), Failure> {
     audit::verify(folder).await?.print(json)?;
     rebuild::rebuild(folder).await?.print(json)?;
-    audit::audit(folder).await?.iter().try_for_each(|document| document.print(json))
+    audit::audit(folder).await?.iter().try_for_each(|document| document.print(json))?;
+    past::past(folder).await?.iter().try_for_each(|document| document.print(json))
 }
 
 /// Where a bench works: a folder of its own, and databases for it if others than files in the folder were named.

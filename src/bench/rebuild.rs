@@ -61,6 +61,7 @@ pub async fn rebuild(folder: &Path) -> Result<Document, Failure> {
         views_url: config.views_place().url(),
         folder: folder.to_owned(),
         views: Vec::new(),
+        kept: config.views_kept(),
         now: SystemClock.now(),
         progress: &mut progress,
     };

@@ -35,10 +35,10 @@ pub struct Document {
     pub durability: Option<String>,
     /// What it ran on.
     pub machine: String,
-    /// Until ready from a snapshot, in milliseconds (restart).
+    /// Until ready from a snapshot, in milliseconds (restart, audit as-of).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready_ms: Option<f64>,
-    /// Until ready by reading the whole log, in milliseconds (restart).
+    /// Until ready by reading the log from its beginning, in milliseconds (restart, audit as-of).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready_without_snapshot_ms: Option<f64>,
 }

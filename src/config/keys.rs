@@ -38,6 +38,7 @@ const KEYS: &[(&str, Take)] = &[
     ("engine.queue", |c, v| v.count(1, 1 << 22).map(|to| c.queue = usize::try_from(to).unwrap_or(1 << 22))),
     ("reconcile.every", |c, v| every(v).map(|to| c.reconcile_every = to)),
     ("engine.snapshot_every", |c, v| v.count(1, 1 << 40).map(|to| c.snapshot_every = to)),
+    ("engine.views_kept", |c, v| v.count(0, 64).map(|to| c.views_kept = usize::try_from(to).unwrap_or(64))),
     ("names.code_prefix", |c, v| word(v).map(|to| c.names.code_prefix = to)),
     ("names.header_stem", |c, v| word(v).map(|to| c.names.header_stem = to)),
     ("names.key_path", |c, v| word(v).map(|to| c.names.key_path = to)),

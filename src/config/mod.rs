@@ -16,6 +16,7 @@ use flexledger_commands::reactors::SettlementTime;
 use flexledger_domain::ids::ApplicationId;
 
 pub use flexledger_eventstore::Place;
+use flexledger_replay::kept::Kept;
 
 use value::{Value, ValueError};
 
@@ -75,6 +76,8 @@ pub struct Config {
     pub reconcile_every: Option<Duration>,
     /// `engine.snapshot_every`
     pub snapshot_every: u64,
+    /// `engine.views_kept`
+    pub views_kept: usize,
     /// `names.*`
     pub names: Names,
 }
@@ -148,6 +151,7 @@ impl Default for Config {
             queue: 65_536,
             reconcile_every: None,
             snapshot_every: 100_000,
+            views_kept: 2,
             names: Names {
                 code_prefix: "IDAAS".to_owned(),
                 header_stem: "IDaaS".to_owned(),
@@ -171,6 +175,11 @@ impl Config {
     /// Where the engine keeps its snapshots.
     pub fn snapshots(&self) -> PathBuf {
         self.data.join("snapshots")
+    }
+
+    /// Where copies of the views are kept for the past, beside the snapshots.
+    pub fn views_kept(&self) -> Kept {
+        Kept::new(self.snapshots(), self.views_kept)
     }
 
     /// Whether clear text and private targets are fine.

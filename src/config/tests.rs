@@ -69,10 +69,12 @@ fn every_key_of_the_contract_is_known() {
          admin_applications = ['0b1f1de2-7a54-4c0f-9a6c-111111111111']\n[encryption]\nrequire_encrypted_requests = true\n\
          [consent]\nttl = '1h'\n[webhooks]\ntimeout = '1s'\nretry_base = '10ms'\n[settlement]\ntime = 'off'\n\
          [fleexpay]\nquote_ttl = '5s'\nconversion_settlement = 'async'\n\
-         [flexiqash]\nwebhook_timeout = '1s'\nwebhook_retry_base = '1s'\n[engine]\nqueue = 10\nsnapshot_every = 20\n[reconcile]\nevery = '1h'\n",
+         [flexiqash]\nwebhook_timeout = '1s'\nwebhook_retry_base = '1s'\n[engine]\nqueue = 10\nsnapshot_every = 20\nviews_kept = 0\n[reconcile]\nevery = '1h'\n",
     );
     let config = load(Some(&path), env(&[]), vec![]).expect("all known");
     assert_eq!(config.reconcile_every, Some(Duration::from_secs(3600)));
+    assert_eq!((config.snapshot_every, config.views_kept), (20, 0));
+    assert!(load(None, env(&[("FLEXLEDGER_ENGINE__VIEWS_KEPT", "65")]), vec![]).is_err());
     assert!(load(None, env(&[("FLEXLEDGER_RECONCILE__EVERY", "10ms")]), vec![]).is_err());
     assert_eq!(config.server.public_url.as_deref(), Some("https://pay.example.com"));
     assert!(!config.allow_insecure() && config.settlement_time.is_none() && config.fleexpay.conversion_async);

@@ -1,6 +1,7 @@
 //! Opens the past: views that can answer as of a position, the live ones if they can, else a scratch database that is
-//! folded from the log and removed afterwards.
+//! folded from the log, beginning with the nearest kept copy of the views, and removed afterwards.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use flexledger_commands::clock::{Clock, SystemClock};
 use flexledger_domain::Position;
 use flexledger_eventstore::EventStore;
 use flexledger_projections::{ViewError, Views};
+use flexledger_replay::kept::{self, Kept, KeptError};
 use flexledger_replay::moment::{Moment, MomentError};
 use tempfile::TempDir;
 
@@ -46,7 +48,7 @@ impl Past {
             return Ok(Past { store, head, at, views, _scratch: None });
         }
         let scratch = scratch(config)?;
-        let views = fold(&scratch, &store, at).await?;
+        let views = fold(&config.views_kept(), &scratch, &store, at).await?;
         Ok(Past { store, head, at, views, _scratch: Some(scratch) })
     }
 
@@ -87,15 +89,70 @@ pub fn scratch(config: &Config) -> Result<TempDir, Failure> {
     })
 }
 
-/// Folds the views of a log up to `at` into a fresh database, with a bar on standard error.
-pub async fn fold(scratch: &TempDir, store: &Arc<dyn EventStore>, at: Position) -> Result<Views, Failure> {
-    let url = format!("sqlite:{}", scratch.path().join("views.db").display());
-    let views = Views::open(&url, &[]).await.map_err(|error| failed(&error))?;
-    match watched(&views, store, at).await {
-        Ok(reached) if reached >= at => Ok(views),
-        Ok(reached) => Err(failed(&ViewError::Late { reached, wanted: at })),
-        Err(error) => Err(failed(&error)),
+/// Folds the views of a log up to `at` into a fresh database, with a bar on standard error: from the nearest kept copy
+/// that can be used, or from nothing. Whatever is wrong with a copy, the log has it all.
+pub async fn fold(kept: &Kept, scratch: &TempDir, store: &Arc<dyn EventStore>, at: Position) -> Result<Views, Failure> {
+    for copy in kept.before(at) {
+        let position = copy.position.number();
+        match fold_on(copy, scratch.path(), store, at).await {
+            Ok(views) => {
+                tracing::info!(position, "past.from_kept_views");
+                return Ok(views);
+            }
+            Err(Passed::Kept(KeptError::Gone)) => tracing::debug!(position, "past.kept_views_gone"),
+            Err(error) => tracing::warn!(position, %error, "past.kept_views_unusable: they are passed over"),
+        }
     }
+    fill(&scratch.path().join("views.db"), store, at).await.map_err(|error| failed(&error))
+}
+
+/// Why a kept copy is passed over.
+#[derive(Debug, thiserror::Error)]
+enum Passed {
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    #[error(transparent)]
+    Views(#[from] ViewError),
+    #[error("copying it was broken off")]
+    BrokenOff(#[from] tokio::task::JoinError),
+}
+
+/// Takes a copy into the scratch folder and folds on from there. A copy that is of no use is removed again.
+async fn fold_on(copy: kept::Copy, folder: &Path, store: &Arc<dyn EventStore>, at: Position) -> Result<Views, Passed> {
+    let folder = folder.join(copy.position.to_string());
+    tokio::fs::create_dir_all(&folder).await.map_err(KeptError::from)?;
+    let path = folder.join("views.db");
+    let to = path.clone();
+    let taken = tokio::task::spawn_blocking(move || copy.take(&to)).await?;
+    let filled = match taken {
+        Ok(()) => fill(&path, store, at).await.map_err(Passed::from),
+        Err(error) => Err(error.into()),
+    };
+    if filled.is_err() {
+        // What stays is removed with the whole scratch folder.
+        let _stays_for_now = tokio::fs::remove_dir_all(&folder).await;
+    }
+    filled
+}
+
+/// Opens the views in a file, or makes them, and folds them up to `at`: to there exactly, or it is an error.
+async fn fill(path: &Path, store: &Arc<dyn EventStore>, at: Position) -> Result<Views, ViewError> {
+    let views = Views::open(&format!("sqlite:{}", path.display()), &[]).await?;
+    let filled = match watched(&views, store, at).await {
+        Ok(_) => exact(&views, at),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = filled {
+        views.close().await;
+        return Err(error);
+    }
+    Ok(views)
+}
+
+/// Views of a file with a wrong name may stand beyond the moment; views of different versions begin at different places.
+fn exact(views: &Views, wanted: Position) -> Result<(), ViewError> {
+    let other = views.status().into_iter().find(|view| view.position != wanted);
+    other.map_or(Ok(()), |view| Err(ViewError::Late { reached: view.position, wanted }))
 }
 
 async fn watched(views: &Views, store: &Arc<dyn EventStore>, at: Position) -> Result<Position, ViewError> {

@@ -65,6 +65,7 @@ pub async fn scheduled(config: Config, store: Arc<dyn EventStore>, every: Durati
             views_url: config.views_place().url(),
             folder: config.data.clone(),
             views: Vec::new(),
+            kept: config.views_kept(),
             now: SystemClock.now(),
             progress: &mut quiet,
         };
@@ -91,6 +92,7 @@ async fn job<'a>(
         views_url: config.views_place().url(),
         folder: config.data.clone(),
         views: options.names.clone(),
+        kept: config.views_kept(),
         now: SystemClock.now(),
         progress,
     })

@@ -101,9 +101,11 @@ impl Server {
     /// and nothing happens in it.
     ///
     /// It is ready when the log up to there is folded twice, side by side: into a scratch database, at the rate of a
-    /// rebuild, and into the state, which is several times faster. Neither begins further on. The live views stand
-    /// beyond the moment, and rows do not fold back; a snapshot is newer than most moments that are asked for, and its
-    /// directory may know applications that registered after it.
+    /// rebuild, and into the state, which is several times faster. Each begins with the nearest snapshot at or before the
+    /// moment, or with nothing: the state with one that the engine of the server left, the views with a copy that a
+    /// reconcile or rebuild left. (The live views stand beyond the moment, and rows do not fold back.) The data directory
+    /// stays as it is, but for the scratch database, which is gone at the end: it is not kept as a copy of the views, for
+    /// nobody has compared it.
     async fn start_frozen(
         config: &Config,
         moment: Moment,
@@ -125,9 +127,10 @@ impl Server {
         };
         let vault = vault(config, &store).await?;
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(now));
-        let options = EngineOptions { snapshots: None, clock, ..engine_options(config) };
+        let options = EngineOptions { past: true, clock, ..engine_options(config) };
+        let kept = config.views_kept();
         let (views, engine) =
-            tokio::try_join!(past::fold(&scratch, &store, at), start_engine(&store, &vault, options))?;
+            tokio::try_join!(past::fold(&kept, &scratch, &store, at), start_engine(&store, &vault, options))?;
         let settings = Settings { frozen: true, tree_file: None, ..settings(config, &token, front.address) };
         let app = App::new(engine, views, vault, settings);
         front.entrance.open(router(app.clone()));

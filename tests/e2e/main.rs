@@ -11,6 +11,7 @@ mod damage;
 mod disk;
 mod imports;
 mod input;
+mod kept;
 mod money;
 mod past;
 mod program;

@@ -14,6 +14,7 @@ use super::Failure;
 use super::idempotency::{Index, KeyDigest, Used};
 use super::job::{Job, Reply};
 use crate::clock::{Clock, RandomIds};
+use crate::directory::Parties;
 use crate::vault::Vault;
 
 /// Events in one batch at most.
@@ -62,6 +63,9 @@ impl OpenBatch {
 /// State, index and open batch.
 pub struct Core {
     ledger: Ledger,
+    /// Who may authenticate after the same events, for snapshots: the shared directory holds durable events only, so it
+    /// lags behind the state until the open batch is durable, and is ahead of a copy of the state afterwards.
+    parties: Parties,
     index: Index,
     /// The end of the log including the open batch.
     head: Head,
@@ -80,6 +84,8 @@ pub struct Core {
 pub struct Beginning {
     /// The state after `head`.
     pub ledger: Ledger,
+    /// Who may authenticate, after `head` too.
+    pub parties: Parties,
     /// The keys used lately.
     pub index: Index,
     /// Used keys that no snapshot holds yet.
@@ -93,14 +99,19 @@ pub struct Beginning {
 impl Core {
     /// A core that continues from `beginning`.
     pub fn new(beginning: Beginning, clock: Arc<dyn Clock>, vault: Arc<Vault>, policy: Policy) -> Self {
-        let Beginning { ledger, index, unsaved_keys, head, last } = beginning;
+        let Beginning { ledger, parties, index, unsaved_keys, head, last } = beginning;
         let (open, ids) = (OpenBatch::default(), RandomIds::default());
-        Core { ledger, index, head, last, open, unsaved_keys, clock, ids, vault, policy, broken: false }
+        Core { ledger, parties, index, head, last, open, unsaved_keys, clock, ids, vault, policy, broken: false }
     }
 
     /// The state, decided commands included.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Who may authenticate, decided commands included.
+    pub fn parties(&self) -> &Parties {
+        &self.parties
     }
 
     /// The open batch.
@@ -147,6 +158,7 @@ impl Core {
     pub fn follow(&mut self, events: &[Recorded], head: Head) -> Result<(), (Position, String)> {
         for event in events {
             self.ledger.evolve(event).map_err(|error| (event.position, error.to_string()))?;
+            self.parties.apply(&event.event);
             self.unsaved_keys.extend(self.index.apply(event));
             self.last = self.last.max(event.recorded_at);
         }
@@ -235,6 +247,7 @@ impl Core {
                 self.open.leaves.truncate(known);
                 return Err(Failure::Unavailable);
             }
+            self.parties.apply(&event.event);
             self.unsaved_keys.extend(self.index.apply(event));
             self.last = event.recorded_at;
         }

@@ -12,6 +12,7 @@ use super::Shared;
 use super::core::Beginning;
 use super::idempotency::{Index, Used};
 use super::snapshot::Snapshots;
+use crate::directory::Parties;
 use crate::vault::VaultError;
 
 /// Events read at once.
@@ -50,24 +51,26 @@ pub struct Loaded {
 
 /// Reads the state. The directory in `shared` is brought up to the same position.
 pub async fn load(shared: &Shared, snapshots: Option<&mut Snapshots>) -> Result<Loaded, LoadError> {
-    let mut fold = Fold::begin(shared, snapshots).await;
+    let mut fold = Fold::begin(shared, snapshots).await?;
     let first = fold.head.position;
     let mut next = tokio::spawn(chunk(shared.store.clone(), fold.head.position));
     loop {
         let (events, head) = next.await??;
         let Some(last) = events.last() else { break };
         next = tokio::spawn(chunk(shared.store.clone(), last.position));
-        fold.take(shared, events)?;
+        fold.take(events)?;
         fold.head = head;
     }
     crate::erasure::complete(&fold.ledger, &shared.vault).await?;
     let read = fold.head.position.after(first);
-    let Fold { ledger, index, unsaved_keys, head, last } = fold;
-    Ok(Loaded { beginning: Beginning { ledger, index, unsaved_keys, head, last }, read })
+    let Fold { ledger, parties, index, unsaved_keys, head, last } = fold;
+    shared.directory.replace(parties.clone());
+    Ok(Loaded { beginning: Beginning { ledger, parties, index, unsaved_keys, head, last }, read })
 }
 
 struct Fold {
     ledger: Ledger,
+    parties: Parties,
     index: Index,
     unsaved_keys: Vec<Used>,
     head: Head,
@@ -75,11 +78,13 @@ struct Fold {
 }
 
 impl Fold {
-    async fn begin(shared: &Shared, snapshots: Option<&mut Snapshots>) -> Fold {
+    async fn begin(shared: &Shared, snapshots: Option<&mut Snapshots>) -> Result<Fold, LoadError> {
         let index = Index::new(shared.window);
         let (head, last) = (Head::default(), Instant::MIN);
-        let mut fold = Fold { ledger: Ledger::default(), index, unsaved_keys: Vec::new(), head, last };
-        let Some(snapshots) = snapshots else { return fold };
+        let (ledger, parties, unsaved_keys) = (Ledger::default(), Parties::default(), Vec::new());
+        let mut fold = Fold { ledger, parties, index, unsaved_keys, head, last };
+        let Some(snapshots) = snapshots else { return Ok(fold) };
+        let end = shared.store.head().await?.position;
         let hash_at = |position: Position| {
             let store = shared.store.clone();
             async move {
@@ -87,25 +92,25 @@ impl Fold {
                 read.first().filter(|record| record.position == position).map(|record| record.hash)
             }
         };
-        let loaded = snapshots.load(hash_at).await;
+        let loaded = snapshots.load(end, hash_at).await;
         snapshots.continue_from(loaded.as_ref().map(|(state, _)| state));
         if let Some((state, keys)) = loaded {
-            let Ok(hash) = state.hash.parse() else { return fold };
+            let Ok(hash) = state.hash.parse() else { return Ok(fold) };
             keys.into_iter().for_each(|used| fold.index.insert(used));
             fold.head = Head { position: state.position, hash };
             fold.last = state.last;
             fold.ledger = state.ledger;
-            shared.directory.restore(state.directory);
+            fold.parties = state.directory.into();
         }
-        fold
+        Ok(fold)
     }
 
-    fn take(&mut self, shared: &Shared, events: Vec<Recorded>) -> Result<(), LoadError> {
+    fn take(&mut self, events: Vec<Recorded>) -> Result<(), LoadError> {
         for event in events {
             self.ledger.evolve(&event).map_err(|error| LoadError::Damaged(event.position, error.to_string()))?;
             self.unsaved_keys.extend(self.index.apply(&event));
             self.last = self.last.max(event.recorded_at);
-            shared.directory.apply(&event);
+            self.parties.apply(&event.event);
         }
         Ok(())
     }

@@ -43,6 +43,9 @@ pub struct Options {
     pub snapshot_every: u64,
     /// Folder of the snapshots; `None` for none.
     pub snapshots: Option<PathBuf>,
+    /// Whether the log ends in the past: the state begins at the nearest snapshot before its end, none is written, and
+    /// no idempotency keys are known, for nothing can be carried out.
+    pub past: bool,
     /// How long an idempotency key is remembered (`idempotency.window`).
     pub idempotency_window: Span,
     /// What decisions follow.
@@ -65,6 +68,7 @@ impl Default for Options {
             queue: 65_536,
             snapshot_every: 100_000,
             snapshots: None,
+            past: false,
             idempotency_window: Span::from_seconds(86_400),
             policy: Policy::default(),
             tail_events: 32_768,
@@ -180,6 +184,7 @@ impl Engine {
     /// [`StartError`] when the log cannot be read, is damaged, or cannot be written.
     pub async fn start(store: Arc<dyn EventStore>, vault: Arc<Vault>, options: Options) -> Result<Engine, StartError> {
         let mut snapshots = match options.snapshots {
+            Some(folder) if options.past => Some(Snapshots::of_the_past(folder)),
             Some(folder) => Some(Snapshots::new(folder, options.snapshot_every, options.idempotency_window)?),
             None => None,
         };

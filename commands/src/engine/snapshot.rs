@@ -1,16 +1,24 @@
-//! Snapshots of the state, so that a restart reads the end of the log only.
+//! Snapshots of the state, so that a restart reads the end of the log only, and a server of the past the events between
+//! the nearest one and its moment.
 //!
 //! A snapshot is a cache: a missing, damaged or foreign one is passed over and the log is read instead. It is taken by
-//! copying the state between two commands, and written by a background thread once every event in it is durable. The
-//! used idempotency keys are written once, in segments: each snapshot adds one with the keys used since the last.
-//! A file is `flexledger-snapshot 2\n`, SHA-256 of the rest, and the rest in postcard form.
+//! copying the state between two commands, with who may authenticate at that very position, and written by a background
+//! thread once every event in it is durable. The used idempotency keys are written once, in segments: each snapshot adds
+//! one with the keys used since the last.
+//!
+//! Of the states the newest two stay, with their segments, for restarts; of the older ones a few that lie evenly over
+//! the log ([`ladder`]), without theirs: a server of the past carries nothing out, so that it needs no keys, and a
+//! server of the present that finds segments missing passes such a state over.
+//!
+//! A file is `flexledger-snapshot 3\n`, SHA-256 of the rest, and the rest in postcard form. (Who may authenticate could
+//! be ahead of the state in format 2, which a restart did not mind.)
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use flexledger_domain::{Instant, Ledger, Position, Span};
-use flexledger_eventstore::{Hash, Head};
+use flexledger_eventstore::{Hash, Head, ladder};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -18,11 +26,13 @@ use tokio::task::JoinHandle;
 
 use super::core::Core;
 use super::idempotency::Used;
-use crate::directory::{Directory, Listing};
+use crate::directory::Listing;
 
-const MAGIC: &[u8] = b"flexledger-snapshot 2\n";
-/// Snapshots that are kept: the newest, and the one before in case the newest is damaged.
+const MAGIC: &[u8] = b"flexledger-snapshot 3\n";
+/// Snapshots that are kept for restarts: the newest, and the one before in case the newest is damaged.
 const KEPT: usize = 2;
+/// States that are kept for servers of the past at most, the newest one among them.
+const LADDER: usize = 15;
 
 /// Why a snapshot cannot be written or used.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +80,8 @@ pub struct Snapshots {
     folder: PathBuf,
     every: u64,
     window: Span,
+    /// Read by a server of the past: nothing is written here, and keys are left alone.
+    past: bool,
     last: Position,
     segments: Vec<Segment>,
     taken: Option<Taken>,
@@ -89,26 +101,36 @@ impl Snapshots {
     /// When the folder cannot be made.
     pub fn new(folder: PathBuf, every: u64, window: Span) -> Result<Self, SnapshotError> {
         fs::create_dir_all(&folder)?;
-        let segments = Vec::new();
-        Ok(Snapshots {
-            folder,
-            every: every.max(1),
-            window,
-            last: Position::START,
-            segments,
-            taken: None,
-            writing: None,
-        })
+        Ok(Snapshots { every: every.max(1), window, past: false, ..Snapshots::of_the_past(folder) })
     }
 
-    /// The newest usable state, with the used keys. `hash_at` gives the chain hash of the log at a position.
-    pub async fn load<F>(&self, mut hash_at: impl FnMut(Position) -> F) -> Option<(State, Vec<Used>)>
+    /// The snapshots in `folder`, for a log that ends in the past. A running server may tidy the folder meanwhile; here
+    /// nothing is made, written or removed in it.
+    pub fn of_the_past(folder: PathBuf) -> Self {
+        Snapshots {
+            folder,
+            every: u64::MAX,
+            window: Span::from_micros(0),
+            past: true,
+            last: Position::START,
+            segments: Vec::new(),
+            taken: None,
+            writing: None,
+        }
+    }
+
+    /// The newest usable state, with the used keys; for a server of the past the newest one at or before the `end` of
+    /// its log, without keys. `hash_at` gives the chain hash of the log at a position.
+    pub async fn load<F>(&self, end: Position, mut hash_at: impl FnMut(Position) -> F) -> Option<(State, Vec<Used>)>
     where
         F: Future<Output = Option<Hash>>,
     {
-        for path in states(&self.folder).into_iter().rev() {
+        let past = self.past;
+        let all = states(&self.folder).into_iter().rev();
+        for (_, path) in all.filter(|(position, _)| !past || *position <= end) {
             let folder = self.folder.clone();
-            let read = tokio::task::spawn_blocking(move || read_state(&folder, &path)).await;
+            let read = move || if past { Ok((read_file(&path)?, Vec::new())) } else { read_state(&folder, &path) };
+            let read: Result<Result<(State, _), SnapshotError>, _> = tokio::task::spawn_blocking(read).await;
             match read {
                 Ok(Ok((state, keys))) if hash_at(state.position).await.is_some_and(|h| h.to_string() == state.hash) => {
                     return Some((state, keys));
@@ -116,6 +138,8 @@ impl Snapshots {
                 Ok(Ok((state, _))) => {
                     tracing::warn!(position = state.position.number(), "snapshot.foreign: it is not of this log");
                 }
+                // A running server has tidied it away.
+                Ok(Err(SnapshotError::File(error))) if past && error.kind() == io::ErrorKind::NotFound => {}
                 Ok(Err(error)) => tracing::warn!(%error, "snapshot.unusable"),
                 Err(error) => tracing::warn!(%error, "snapshot.unusable"),
             }
@@ -131,10 +155,13 @@ impl Snapshots {
     }
 
     /// Takes a copy when one is due, and writes the last copy once the log is durable up to it.
-    pub async fn advance(&mut self, core: &mut Core, durable: Position, directory: &Directory) {
+    pub async fn advance(&mut self, core: &mut Core, durable: Position) {
+        if self.past {
+            return;
+        }
         self.collect(core, false).await;
         if let Some(taken) = self.taken.take_if(|taken| taken.state.position <= durable) {
-            self.write(taken, directory);
+            self.write(taken);
         }
         let due = core.head().position.after(self.last) >= self.every;
         if due && self.taken.is_none() && self.writing.is_none() {
@@ -143,11 +170,14 @@ impl Snapshots {
     }
 
     /// Writes the present state and waits for it. The log must be durable up to the head of `core`.
-    pub async fn save_now(&mut self, core: &mut Core, directory: &Directory) {
+    pub async fn save_now(&mut self, core: &mut Core) {
+        if self.past {
+            return;
+        }
         self.collect(core, true).await;
         if core.head().position > self.last {
             let taken = self.copy(core);
-            self.write(taken, directory);
+            self.write(taken);
             self.collect(core, true).await;
         }
     }
@@ -162,15 +192,13 @@ impl Snapshots {
             hash: hash.to_string(),
             last: core.last(),
             ledger,
-            directory: Listing::default(),
+            directory: core.parties().listing(),
             segments,
         };
         Taken { state, keys }
     }
 
-    fn write(&mut self, mut taken: Taken, directory: &Directory) {
-        // The directory may be ahead of the state; the events between are applied to it again, which changes nothing.
-        taken.state.directory = directory.listing();
+    fn write(&mut self, taken: Taken) {
         let (folder, window) = (self.folder.clone(), self.window);
         self.last = taken.state.position;
         self.writing = Some(tokio::task::spawn_blocking(move || write_all(&folder, taken, window)));
@@ -192,13 +220,16 @@ impl Snapshots {
     }
 }
 
-/// The state files of a folder, oldest first.
-fn states(folder: &Path) -> Vec<PathBuf> {
+/// The state files of a folder by their names, oldest first.
+fn states(folder: &Path) -> Vec<(Position, PathBuf)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let is_state = |path: &PathBuf| path.extension().is_some_and(|e| e == "state");
-    let mut paths: Vec<_> = entries.map(|entry| entry.path()).filter(is_state).collect();
-    paths.sort();
-    paths
+    let state = |path: PathBuf| {
+        let stem = path.file_name()?.to_str()?.strip_suffix(".state")?;
+        Some((Position::new(stem.parse().ok()?), path))
+    };
+    let mut states: Vec<_> = entries.filter_map(|entry| state(entry.path())).collect();
+    states.sort();
+    states
 }
 
 fn read_state(folder: &Path, path: &Path) -> Result<(State, Vec<Used>), SnapshotError> {
@@ -220,28 +251,45 @@ fn write_all(folder: &Path, mut taken: Taken, window: Span) -> Result<Written, S
     }
     write_file(&folder.join(format!("{position:013}.state")), &taken.state)?;
     File::open(folder)?.sync_all()?;
-    tidy(folder);
+    tidy(folder, position);
     Ok(Written { position, segments: taken.state.segments, keys: taken.keys.len() })
 }
 
-/// Removes what no kept state needs. Failing to is harmless.
-fn tidy(folder: &Path) {
-    let paths = states(folder);
-    let kept = paths.iter().rev().take(KEPT);
-    let needed: Vec<String> = kept
-        .clone()
-        .filter_map(|path| read_file::<State>(path).ok())
+/// Removes what nobody needs, after the state at `newest` was written. Failing to is harmless. States beyond are of a log
+/// that has lost its end since; were they counted, they would take the places of the newest.
+fn tidy(folder: &Path, newest: Position) {
+    let states = states(folder);
+    let here: Vec<_> = states.iter().filter(|(position, path)| *position <= newest && is_readable(path)).collect();
+    let fresh: Vec<_> = here.iter().rev().take(KEPT).collect();
+    let needed: Vec<String> = fresh
+        .iter()
+        .filter_map(|(_, path)| read_file::<State>(path).ok())
         .flat_map(|state| state.segments.into_iter().map(|segment| segment.name))
         .collect();
-    let kept: Vec<&PathBuf> = kept.collect();
+    let positions: Vec<Position> = here.iter().map(|(position, _)| *position).collect();
+    let older = ladder::kept(&positions, LADDER);
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let stays = kept.contains(&&path) || needed.contains(&name);
+        let stays = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("state") => {
+                let fresh = fresh.iter().any(|(_, kept)| *kept == path);
+                fresh || here.iter().any(|(position, kept)| *kept == path && older.contains(position))
+            }
+            Some("keys") => needed.contains(&entry.file_name().to_string_lossy().into_owned()),
+            Some("new") => false,
+            // Copies of the views stand here too.
+            _ => true,
+        };
         if !stays {
             let _stays_for_now = fs::remove_file(&path);
         }
     }
+}
+
+/// Whether a file is of this format, as far as its first bytes tell.
+fn is_readable(path: &Path) -> bool {
+    let mut begins = [0; MAGIC.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut begins)).is_ok() && begins == MAGIC
 }
 
 fn read_file<T: DeserializeOwned>(path: &Path) -> Result<T, SnapshotError> {
@@ -266,3 +314,6 @@ fn write_file<T: Serialize>(path: &Path, value: &T) -> Result<(), SnapshotError>
     fs::rename(&beside, path)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

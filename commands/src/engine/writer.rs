@@ -119,7 +119,7 @@ impl Writer {
         }
         let Some(stopped) = self.stopping.take() else { return };
         if let Some(snapshots) = &mut self.snapshots {
-            snapshots.save_now(&mut self.core, &self.shared.directory).await;
+            snapshots.save_now(&mut self.core).await;
         }
         // Who waits for the end may want to open the log again.
         drop(self);
@@ -197,7 +197,7 @@ impl Writer {
         self.publish(sealed.events, sealed.head).await;
         sealed.waiting.into_iter().for_each(|job| job.finish());
         if let Some(snapshots) = &mut self.snapshots {
-            snapshots.advance(&mut self.core, self.durable, &self.shared.directory).await;
+            snapshots.advance(&mut self.core, self.durable).await;
         }
     }
 

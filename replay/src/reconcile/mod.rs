@@ -33,6 +33,7 @@ use flexledger_projections::{ViewError, Views};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::kept::Kept;
 use crate::postings::Postings;
 use crate::scan::Scan;
 use books::{BOOKS, Books};
@@ -59,6 +60,8 @@ pub struct Reconcile<'a> {
     pub folder: PathBuf,
     /// Which views; all if empty.
     pub views: Vec<String>,
+    /// Where the rebuilt views are kept for the past, when all were compared and equal.
+    pub kept: Kept,
     /// The present instant.
     pub now: Instant,
     /// Told now and then how many events are done, of how many.
@@ -146,7 +149,7 @@ pub async fn reconcile(mut job: Reconcile<'_>) -> Result<Report, ReconcileError>
     let names = job.names()?;
     let mut scratch = Scratch::open(&job.folder, &names).await?;
     let report = job.compare(&mut scratch, &names).await?;
-    scratch.remove().await?;
+    job.put_away(scratch, report.ok).await?;
     // Parts of the views confirm nothing about the whole.
     if report.ok && job.views.is_empty() {
         job.note(report.position).await;
@@ -167,7 +170,7 @@ pub async fn rebuild(mut job: Reconcile<'_>, accept: bool) -> Result<(Report, bo
     if switched {
         job.switch(&mut scratch, &names).await?;
     }
-    scratch.remove().await?;
+    job.put_away(scratch, report.ok).await?;
     if switched && job.views.is_empty() {
         job.note(report.position).await;
     }
@@ -346,6 +349,10 @@ impl Reconcile<'_> {
             switch.replace(name, &scratch.views).await?;
         }
         Ok(switch.commit().await?)
+    }
+
+    async fn put_away(&mut self, scratch: Scratch, equal: bool) -> Result<(), ReconcileError> {
+        if equal && self.views.is_empty() { scratch.keep(&self.kept).await } else { scratch.remove().await }
     }
 
     async fn note(&mut self, position: u64) {

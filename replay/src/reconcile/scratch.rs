@@ -1,4 +1,5 @@
-//! The views as the log gives them, in a database beside the live one. Broken off, it is taken up again where it stood.
+//! The views as the log gives them, in a database beside the live one. Broken off, it is taken up again where it stood;
+//! done, it is removed or kept for those who ask for the past.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::ReconcileError;
 use super::second::Second;
+use crate::kept::Kept;
 
 const FILE: &str = "rebuild.db";
 const LOCK: &str = "rebuild.lock";
@@ -137,6 +139,23 @@ impl Scratch {
                 }
             }
         }
+    }
+
+    /// Keeps it as a copy of the views as they were, if one is to be kept; else removes it. For a fold of all views that
+    /// was compared and found equal: nobody who begins with a copy compares again.
+    pub async fn keep(self, kept: &Kept) -> Result<(), ReconcileError> {
+        let status = self.views.status();
+        let furthest = status.iter().map(|view| view.position).max().unwrap_or(Position::START);
+        self.views.close().await;
+        let (path, kept) = (self.path.clone(), kept.clone());
+        match tokio::task::spawn_blocking(move || kept.keep(&path, furthest)).await {
+            Ok(Ok(true)) => tracing::debug!(position = furthest.number(), "views.kept"),
+            Ok(Ok(false)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "views.not_kept: the past is folded from further back"),
+            Err(error) => tracing::warn!(%error, "views.not_kept: the past is folded from further back"),
+        }
+        // What was kept is not there any more.
+        Ok(remove(&self.path)?)
     }
 
     /// Removes it.

@@ -49,9 +49,19 @@ impl Place {
             views_url: self.url.clone(),
             folder: self.folder.path().to_owned(),
             views: views.iter().map(|name| (*name).to_owned()).collect(),
+            kept: self.kept(),
             now: Instant::from_micros(1),
             progress,
         }
+    }
+
+    fn kept(&self) -> Kept {
+        Kept::new(self.folder.path().join("snapshots"), 2)
+    }
+
+    /// Where the kept copies stand, the newest first.
+    fn copies(&self) -> Vec<u64> {
+        self.kept().before(Position::MAX).iter().map(|copy| copy.position.number()).collect()
     }
 
     async fn reconcile(&self, views: &[&str]) -> Report {
@@ -283,4 +293,70 @@ proptest! {
         prop_assert!(report.ok, "{:?}", report);
         prop_assert_eq!(report.position, until as u64);
     }
+}
+
+/// A fold of all views that was compared and found equal is kept; nothing else is.
+#[tokio::test]
+async fn what_was_found_equal_is_kept_for_the_past() {
+    let world = World::random(20, 300);
+    let end = world.history.len() as u64;
+    let place = Place::new(&world, world.history.len()).await;
+    assert!(place.reconcile(&["wallets"]).await.ok);
+    assert!(place.damage("UPDATE wallets SET total_credited = '77.0000'").await > 0);
+    assert!(!place.reconcile(&[]).await.ok && !place.rebuild(&[], false).await.1);
+    assert!(place.rebuild(&[], true).await.1);
+    assert!(place.copies().is_empty());
+    assert!(place.reconcile(&[]).await.ok);
+    assert_eq!(place.copies(), [end]);
+    let (report, switched) = place.rebuild(&[], false).await;
+    assert!(report.ok && switched && !place.leftovers());
+    assert_eq!(place.copies(), [end]);
+    let mut quiet = |_, _| {};
+    let none = Reconcile { kept: Kept::new(place.folder.path().join("snapshots"), 0), ..place.job(&[], &mut quiet) };
+    assert!(reconcile(none).await.unwrap().ok && !place.leftovers());
+    assert!(place.copies().is_empty());
+}
+
+/// Whatever a copy holds of each view, folded on it is what the log gives: rows of another version are made again, and
+/// views that stand at different positions go on from there.
+#[tokio::test]
+async fn views_that_begin_with_a_copy_are_those_that_begin_with_nothing() {
+    let world = World::random(21, 400);
+    let half = world.history.len() / 2;
+    let place = Place::new(&world, half).await;
+    // One live view lies behind, so that the copy holds views at different positions.
+    assert_eq!(place.damage("DELETE FROM view_checkpoints WHERE name = 'tags'").await, 1);
+    let views = Views::open(&place.url, &[]).await.unwrap();
+    let behind = Position::new(half as u64 / 2);
+    views.fill_each(&place.store, &[("tags", behind)]).await.unwrap();
+    views.close().await;
+    assert!(place.reconcile(&[]).await.ok);
+    assert_eq!(place.copies(), [half as u64]);
+    let copy = place.kept().before(Position::MAX).pop().unwrap();
+    let end = Position::new(world.history.len() as u64);
+    for damage in
+        ["SELECT 1", "UPDATE view_checkpoints SET version = version + 1 WHERE name IN ('wallets', 'statement')"]
+    {
+        for suffix in ["", "-wal", "-shm"] {
+            let _may_be_missing = std::fs::remove_file(place.folder.path().join(format!("views.db{suffix}")));
+        }
+        copy.take(&place.folder.path().join("views.db")).unwrap();
+        place.damage(damage).await;
+        let views = Views::open(&place.url, &[]).await.unwrap();
+        let stands = |name: &str| views.status().iter().find(|view| view.name == name).unwrap().position;
+        assert_eq!((stands("tags"), stands("subjects")), (behind, Position::new(half as u64)));
+        assert_eq!(stands("wallets") == Position::START, damage != "SELECT 1");
+        views.fill(&place.store, end).await.unwrap();
+        assert!(views.status().iter().all(|view| view.position == end));
+        views.close().await;
+        let report = place.reconcile(&[]).await;
+        assert!(report.ok && report.position == end.number(), "{report:?}");
+    }
+    // Of another log, or of one that does not reach so far.
+    let strange = Place::new(&World::random(22, 400), 0).await;
+    let taken = strange.folder.path().join("taken.db");
+    copy.take(&taken).unwrap();
+    let views = Views::open(&format!("sqlite:{}", taken.display()), &[]).await.unwrap();
+    assert!(matches!(views.fill(&strange.store, end).await, Err(ViewError::OtherLog { .. })));
+    views.close().await;
 }

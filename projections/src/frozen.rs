@@ -151,6 +151,15 @@ impl Frozen {
         }
     }
 
+    /// How a table is made and how it should be (see [`Table::shape`]), if that is not the same.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn misshapen(&mut self, table: &Table) -> Result<Option<(Vec<String>, Vec<String>)>, ViewError> {
+        let (found, wanted) = (self.snapshot.shape(table).await?, table.shape(self.dialect));
+        Ok((found != wanted).then_some((found, wanted)))
+    }
+
     /// Rows behind `after`, at most `limit`, as one text.
     ///
     /// # Errors

@@ -192,6 +192,15 @@ impl Table {
         format!("CREATE {unique}INDEX IF NOT EXISTS {} ON {} ({columns}){filter}", index.name, self.name)
     }
 
+    /// How the database tells that it is made: each column with its type, then its indexes.
+    #[must_use]
+    pub fn shape(&self, dialect: Dialect) -> Vec<String> {
+        let column = |column: &Column| format!("{} {}", column.name, dialect.type_name(column.kind));
+        let mut indexes: Vec<_> = self.indexes.iter().map(|index| format!("index {}", index.name)).collect();
+        indexes.sort_unstable();
+        self.columns.iter().map(column).chain(indexes).collect()
+    }
+
     /// The statement that removes it.
     #[must_use]
     pub fn drop(&self) -> String {

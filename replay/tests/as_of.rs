@@ -1,285 +1,20 @@
 //! Every answer as of a position against a naive fold of the events up to it, on random histories.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod naive;
 
-use flexledger_domain::books::Side;
-use flexledger_domain::identity::IdentityEvent;
-use flexledger_domain::payments::{PaymentEvent, SCALE};
-use flexledger_domain::settlement::SettlementEvent;
 use flexledger_domain::testing::{Dice, World};
-use flexledger_domain::{Event, Instant, Position, Recorded};
-use flexledger_eventstore::hash::{Hash, chain_hash, leaf_hash};
-use flexledger_eventstore::{Batch, EventStore, MemoryStore, Record, record};
-use flexledger_projections::Views;
-use flexledger_replay::as_of::{AsOfError, Question, answer};
+use flexledger_domain::{Instant, Position};
+use flexledger_projections::{Views, audit};
+use flexledger_replay::as_of::AsOfError;
 use flexledger_replay::bisect::bisect;
 use flexledger_replay::moment::Moment;
+use naive::{Naive, ask, decimal, opened, unknown, whole};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn run<F: Future>(test: F) -> F::Output {
     tokio::runtime::Runtime::new().expect("a runtime").block_on(test)
-}
-
-async fn opened(world: &World) -> (tempfile::TempDir, Arc<dyn EventStore>, Views) {
-    let mut hash = Hash::default();
-    let records = world.history.iter().map(|recorded| {
-        let mut bytes = Vec::new();
-        record::encode(recorded, &mut bytes).expect("a sealed event");
-        hash = chain_hash(hash, leaf_hash(&bytes));
-        Record { position: recorded.position, bytes, hash }
-    });
-    let store = MemoryStore::new();
-    let batch = Batch { records: records.collect(), keys: Vec::new() };
-    store.append(Position::START, batch).await.expect("an empty log");
-    let store: Arc<dyn EventStore> = Arc::new(store);
-    let place = tempfile::tempdir().expect("a directory");
-    let views = Views::open(&format!("sqlite:{}", place.path().join("v.db").display()), &[]).await.expect("views");
-    views.fill(&store, Position::MAX).await.expect("a sound history");
-    (place, store, views)
-}
-
-/// Everything that the documents tell, folded the plain way: one event after another, all of it in maps.
-#[derive(Default)]
-struct Naive {
-    names: BTreeMap<String, String>,
-    /// (application, currency) to (debited, credited), in smallest units.
-    wallets: BTreeMap<(String, String), (i128, i128)>,
-    made: Vec<(String, String)>,
-    entries: BTreeMap<(String, String), Vec<Value>>,
-    tags: Vec<Value>,
-    payments: BTreeMap<String, Value>,
-    lines: BTreeMap<String, Vec<Value>>,
-    settlements: BTreeMap<(String, String), Value>,
-}
-
-fn decimal(minor: i128) -> String {
-    let (sign, size) = (if minor < 0 { "-" } else { "" }, minor.unsigned_abs());
-    assert_eq!(SCALE, 4);
-    format!("{sign}{}.{:04}", size / 10_000, size % 10_000)
-}
-
-impl Naive {
-    fn of(history: &[Recorded]) -> Naive {
-        let mut naive = Naive::default();
-        history.iter().for_each(|recorded| naive.fold(recorded));
-        naive
-    }
-
-    fn fold(&mut self, recorded: &Recorded) {
-        match &recorded.event {
-            Event::Identity(event) => self.identity(event),
-            Event::Payment(event) => self.payment(event, recorded),
-            Event::Settlement(event) => self.settlement(event),
-            _ => {}
-        }
-    }
-
-    fn identity(&mut self, event: &IdentityEvent) {
-        match event {
-            IdentityEvent::ApplicationRegistered(id, body) => {
-                self.names.insert(id.to_string(), body.name.to_string());
-            }
-            IdentityEvent::TagCreated(id, body) => self.tags.push(json!({
-                "id": id.to_string(),
-                "qualified_address": format!("{}@{}", body.local, body.handle),
-                "status": "ACTIVE",
-                "owner_subject_id": body.owner.to_string(),
-                "owner_application_id": body.application.to_string(),
-            })),
-            IdentityEvent::TagDisabled(id, _) => self.tag(&id.to_string())["status"] = "DISABLED".into(),
-            IdentityEvent::TagEnabled(id, _) => self.tag(&id.to_string())["status"] = "ACTIVE".into(),
-            IdentityEvent::TagTransferred(id, body) => {
-                let tag = self.tag(&id.to_string());
-                tag["owner_subject_id"] = body.owner.to_string().into();
-                tag["owner_application_id"] = body.application.to_string().into();
-            }
-            _ => {}
-        }
-    }
-
-    fn tag(&mut self, id: &str) -> &mut Value {
-        self.tags.iter_mut().find(|tag| tag["id"] == id).expect("a tag that was made")
-    }
-
-    fn payment(&mut self, event: &PaymentEvent, recorded: &Recorded) {
-        let at = recorded.recorded_at.to_string();
-        let (reference, status) = match event {
-            PaymentEvent::WalletProvisioned(_, body) => {
-                let key = (body.application.to_string(), body.currency.clone());
-                self.wallets.insert(key.clone(), (0, 0));
-                self.made.push(key);
-                return;
-            }
-            PaymentEvent::Initiated(reference, body) => {
-                let payment = json!({
-                    "reference": reference.to_string(), "id": body.id.to_string(), "status": "AWAITING_ACCEPTANCE",
-                    "amount": decimal(body.money.amount.minor()), "currency": body.money.currency.code(),
-                    "sender_tag": body.sender.tag.as_str(), "receiver_tag": body.receiver.tag.as_str(),
-                    "sender_application_id": body.sender.application.to_string(),
-                    "receiver_application_id": body.receiver.application.to_string(),
-                    "created_at": at, "updated_at": at, "expires_at": body.expires_at.to_string(),
-                    "initiated_position": recorded.position.number(), "outcome_position": null,
-                });
-                self.payments.insert(reference.to_string(), payment);
-                return;
-            }
-            PaymentEvent::Accepted(reference, _) => (reference, "COMPLETED"),
-            PaymentEvent::Rejected(reference, _) => (reference, "REJECTED"),
-            PaymentEvent::Expired(reference, _) => (reference, "EXPIRED"),
-        };
-        let payment = self.payments.get_mut(&reference.to_string()).expect("initiated");
-        payment["status"] = status.into();
-        payment["updated_at"] = at.into();
-        payment["outcome_position"] = recorded.position.number().into();
-        self.book(&reference.to_string(), recorded);
-    }
-
-    fn book(&mut self, reference: &str, recorded: &Recorded) {
-        let postings = recorded.event.journal().map(|journal| journal.postings().to_vec()).unwrap_or_default();
-        for posting in postings {
-            let application = posting.account.wallet().expect("wallets only").to_string();
-            let key = (application, posting.money.currency.code().to_owned());
-            let (debited, credited) = self.wallets.get_mut(&key).expect("provisioned");
-            let (before, minor) = (*credited - *debited, posting.money.amount.minor());
-            let word = match posting.side {
-                Side::Debit => {
-                    *debited += minor;
-                    "DEBIT"
-                }
-                Side::Credit => {
-                    *credited += minor;
-                    "CREDIT"
-                }
-            };
-            let after = *credited - *debited;
-            let entry = json!({
-                "position": recorded.position.number(), "transaction_reference": reference, "entry_type": word,
-                "currency": key.1, "amount": decimal(minor), "opening_balance": decimal(before),
-                "closing_balance": decimal(after), "created_at": recorded.recorded_at.to_string(),
-            });
-            self.entries.entry(key).or_default().push(entry);
-        }
-    }
-
-    fn settlement(&mut self, event: &SettlementEvent) {
-        match event {
-            SettlementEvent::Lines(id, body) => {
-                let lines = body.lines.iter().map(|line| {
-                    json!({
-                        "application_id": line.application.to_string(),
-                        "total_credited": decimal(line.total_credited.minor()),
-                        "total_debited": decimal(line.total_debited.minor()),
-                        "net_amount": decimal(line.total_credited.minor() - line.total_debited.minor()),
-                        "opening_balance": decimal(line.opening_balance.minor()),
-                        "closing_balance": decimal(line.closing_balance.minor()),
-                        "transaction_count": line.transaction_count,
-                    })
-                });
-                self.lines.entry(id.to_string()).or_default().extend(lines);
-            }
-            SettlementEvent::Completed(id, body) => {
-                let cut = body.cut.map(|cut| json!({"from": cut.from.number(), "to": cut.to.number()}));
-                let record = json!({
-                    "id": id.to_string(), "settlement_date": body.date.to_string(), "currency": body.currency,
-                    "status": "COMPLETED", "total_credited": decimal(body.total_credited.minor()),
-                    "total_debited": decimal(body.total_debited.minor()),
-                    "transaction_count": body.transaction_count, "application_count": body.application_count,
-                    "cut": cut, "entries": self.lines.get(&id.to_string()).cloned().unwrap_or_default(),
-                });
-                self.settlements.insert((body.date.to_string(), body.currency.clone()), record);
-            }
-            SettlementEvent::Failed(id, body) => {
-                let record = json!({
-                    "id": id.to_string(), "settlement_date": body.date.to_string(), "currency": body.currency,
-                    "status": "FAILED", "total_credited": decimal(0), "total_debited": decimal(0),
-                    "transaction_count": 0, "application_count": 0, "cut": null, "entries": [],
-                });
-                self.settlements.insert((body.date.to_string(), body.currency.clone()), record);
-            }
-        }
-    }
-
-    fn wallets(&self, of: Option<&str>) -> Vec<Value> {
-        let mine = self.wallets.iter().filter(|((application, _), _)| of.is_none_or(|of| of == application));
-        let wallet = |((application, currency), (debited, credited)): (&(String, String), &(i128, i128))| {
-            json!({
-                "application_id": application, "application_name": self.names[application], "currency": currency,
-                "balance": decimal(credited - debited), "total_debited": decimal(*debited),
-                "total_credited": decimal(*credited),
-            })
-        };
-        mine.map(wallet).collect()
-    }
-
-    fn balances(&self) -> Vec<Value> {
-        let balance = |key: &(String, String)| {
-            let (debited, credited) = self.wallets[key];
-            json!({"account": format!("idaas/wallet/{}", key.0), "currency": key.1, "balance": decimal(credited - debited)})
-        };
-        self.made.iter().map(balance).collect()
-    }
-
-    fn trial_balance(&self) -> Vec<Value> {
-        let mut sums: BTreeMap<&str, (i128, i128)> = BTreeMap::new();
-        for ((_, currency), (debited, credited)) in &self.wallets {
-            let sum = sums.entry(currency).or_default();
-            *sum = (sum.0 + debited, sum.1 + credited);
-        }
-        sums.retain(|_, sum| *sum != (0, 0));
-        let row = |(currency, (debit, credit)): (&str, (i128, i128))| {
-            assert_eq!(debit, credit);
-            json!({"currency": currency, "debit": decimal(debit), "credit": decimal(credit)})
-        };
-        sums.into_iter().map(row).collect()
-    }
-}
-
-/// Asks in words, as both surfaces do.
-async fn ask(
-    views: &Views,
-    at: Position,
-    view: &str,
-    key: Option<&str>,
-    parameters: &[(&str, &str)],
-) -> Result<Value, AsOfError> {
-    let find = |name: &str| parameters.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-    let question = Question::read(view, key, find).expect("a question");
-    answer(views, at, &question).await.map(|answer| serde_json::to_value(answer).expect("a document"))
-}
-
-fn unknown(answer: Result<Value, AsOfError>) -> bool {
-    matches!(answer, Err(AsOfError::Unknown(_)))
-}
-
-/// A whole list, read in pages of random sizes.
-async fn whole(
-    views: &Views,
-    at: Position,
-    asked: (&str, Option<&str>, &str),
-    currency: &str,
-    dice: &mut Dice,
-) -> Vec<Value> {
-    let (view, key, member) = asked;
-    let mut all = Vec::new();
-    let mut from: Option<String> = None;
-    loop {
-        let limit = (1 + dice.below(9)).to_string();
-        let mut parameters = vec![("limit", limit.as_str()), ("currency", currency)];
-        parameters.extend(from.as_deref().map(|from| ("from", from)));
-        let page = ask(views, at, view, key, &parameters).await.expect("a page");
-        assert_eq!(page["position"], at.number());
-        let rows = page[member].as_array().expect("rows");
-        assert!(rows.len() <= limit.parse().expect("a number"));
-        all.extend(rows.clone());
-        from = page["next"].as_str().map(str::to_owned);
-        if from.is_none() {
-            return all;
-        }
-        assert!(!rows.is_empty(), "a page that goes on holds something");
-    }
 }
 
 async fn check(views: &Views, world: &World, at: Position, dice: &mut Dice) {
@@ -384,6 +119,87 @@ fn views_that_do_not_reach_so_far_do_not_answer() {
         for (view, key) in [("wallets", None), ("tags", None), ("settlement", None), ("trial-balance", None)] {
             let found = ask(&views, beyond, view, key, &[]).await;
             assert!(matches!(found, Err(AsOfError::Views(_))), "{view}");
+        }
+    });
+}
+
+/// Columns that rows are found by: where one is damaged, its row is not there. The others are sealed.
+const FOUND_BY: [(&str, &str); 10] = [
+    ("statement_accounts", "application"),
+    ("statement_accounts", "currency"),
+    ("tags", "position"),
+    ("tags", "local"),
+    ("tags", "handle"),
+    ("tag_changes", "position"),
+    ("tag_changes", "tag"),
+    ("settlements", "date"),
+    ("settlements", "outcome"),
+    ("settlement_failures", "date"),
+];
+
+/// All answers at a position that a history has.
+async fn all_answers(views: &Views, world: &World, at: Position) -> Vec<(String, Result<Value, AsOfError>)> {
+    let naive = Naive::of(&world.history[..usize::try_from(at.number()).expect("it fits")]);
+    let mut questions: Vec<(&str, Option<String>, &str)> =
+        ["wallets", "tags", "settlement", "balances", "trial-balance"].map(|view| (view, None, "NGN")).to_vec();
+    questions.extend(naive.made.iter().map(|(id, currency)| ("statement", Some(id.clone()), currency.as_str())));
+    questions.extend(naive.names.keys().map(|id| ("wallets", Some(id.clone()), "NGN")));
+    questions.extend(naive.payments.keys().map(|reference| ("transactions", Some(reference.clone()), "NGN")));
+    let mut answers = Vec::new();
+    for (view, key, currency) in questions {
+        let parameters: &[(&str, &str)] = if view == "statement" { &[("currency", currency)] } else { &[] };
+        answers.push((format!("{view} {key:?} {currency}"), ask(views, at, view, key.as_deref(), parameters).await));
+    }
+    answers
+}
+
+/// Every cell of rows that answers are made of, changed by hand: each answer is what it was, or an error.
+#[test]
+fn a_damaged_cell_is_an_error_and_never_another_answer() {
+    run(async {
+        let world = World::random(21, 220);
+        let (place, _store, views) = opened(&world).await;
+        let at = Position::new(world.history.len() as u64 * 3 / 4);
+        let right = all_answers(&views, &world, at).await;
+        let path = place.path().join("v.db");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+        let mut other =
+            <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.expect("a connection");
+        let mut change = async |sql: String| sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut other).await;
+        let (mut found, mut damaged) = (0, 0);
+        for table in audit::names().flat_map(audit::tables).filter(|table| !table.seals.is_empty()) {
+            let name = table.name;
+            for (column, next) in table.columns.iter().zip(1..).skip(1).map(|(column, next)| (column.name, next)) {
+                for row in ["min", "max"] {
+                    let key = table.columns[0].name;
+                    let copy = format!(
+                        "CREATE TABLE saved AS SELECT * FROM {name} WHERE {key} = (SELECT {row}({key}) FROM {name})"
+                    );
+                    change(copy).await.expect("a copy");
+                    let other_value = format!(
+                        "CASE typeof({column}) WHEN 'text' THEN '7.0000' WHEN 'blob' THEN zeroblob(15) || X'0{next:X}' ELSE coalesce({column}, 0) + {next} END"
+                    );
+                    let update =
+                        format!("UPDATE {name} SET {column} = {other_value} WHERE {key} = (SELECT {key} FROM saved)");
+                    // Some must be unique and are left.
+                    damaged += change(update).await.map_or(0, |done| done.rows_affected());
+                    for ((question, now), (_, before)) in all_answers(&views, &world, at).await.iter().zip(&right) {
+                        let what = format!("{name}.{column}: {question}: {now:?}");
+                        match now {
+                            Ok(_) if FOUND_BY.contains(&(name, column)) => {}
+                            Ok(now) => assert_eq!(Some(now), before.as_ref().ok(), "{what}"),
+                            Err(AsOfError::Unknown(_)) => assert!(FOUND_BY.contains(&(name, column)), "{what}"),
+                            Err(_) => found += 1,
+                        }
+                    }
+                    change(format!("INSERT OR REPLACE INTO {name} SELECT * FROM saved")).await.expect("mended");
+                    change("DROP TABLE saved".to_owned()).await.expect("no copy");
+                }
+            }
+        }
+        assert!(damaged > 80 && found > 200, "{damaged} cells damaged, {found} answers refused");
+        for ((question, now), (_, before)) in all_answers(&views, &world, at).await.iter().zip(&right) {
+            assert_eq!(now.as_ref().ok(), before.as_ref().ok(), "{question}");
         }
     });
 }

@@ -56,7 +56,7 @@ pub fn refused(error: AsOfError) -> Failure {
     match error {
         AsOfError::Unknown(_) | AsOfError::Moment(_) => Failure::Found(error.to_string()),
         AsOfError::Views(error) => past::failed(&error),
-        AsOfError::Overflow => Failure::Store(error.to_string()),
+        AsOfError::Overflow | AsOfError::Unbalanced(_) => Failure::Store(error.to_string()),
     }
 }
 

@@ -155,8 +155,8 @@ impl From<AsOfError> for ApiError {
             AsOfError::Unknown(_) => ApiError { errors: vec![error.to_string()], ..ApiError::new(Code::NotFound) },
             AsOfError::Moment(error) => error.into(),
             AsOfError::Views(error) => error.into(),
-            AsOfError::Overflow => {
-                tracing::error!("api.sum_too_large");
+            AsOfError::Overflow | AsOfError::Unbalanced(_) => {
+                tracing::error!(%error, "api.no_sums");
                 Code::Internal.into()
             }
         }

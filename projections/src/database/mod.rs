@@ -133,6 +133,21 @@ impl Snapshot {
         }
     }
 
+    /// How a table is made, as the database tells it: each column with its type, and the names of its indexes and
+    /// triggers. Nothing for a table that is missing.
+    pub async fn shape(&mut self, table: &Table) -> Result<Vec<String>, ViewError> {
+        let sql = match self {
+            Snapshot::Sqlite(_) => sqlite::SHAPE,
+            Snapshot::Postgres(_) => postgres::SHAPE,
+        };
+        let name = Value::from(table.name);
+        let text = |row: Row| match row.0.as_slice() {
+            [Value::Text(text)] => text.to_string(),
+            _ => String::new(),
+        };
+        Ok(self.rows(sql, &[name.clone(), name]).await?.into_iter().map(text).collect())
+    }
+
     /// The same rows, a literal per cell.
     pub async fn literals(&mut self, table: &Table, condition: &str, limit: u32) -> Result<Vec<RowText>, ViewError> {
         match self {

@@ -51,6 +51,13 @@ const HOLD: &str = "SELECT pg_try_advisory_lock(1179403094, hashtext(current_sch
 const HOLD_TRIES: u32 = 30;
 const HOLD_PAUSE: Duration = Duration::from_millis(100);
 
+/// The columns of a table, and what hangs on it.
+pub(super) const SHAPE: &str = "SELECT shape FROM (SELECT 0 AS part, ordinal_position::INT AS place, \
+     column_name || ' ' || upper(data_type) AS shape FROM information_schema.columns \
+     WHERE table_schema = current_schema() AND table_name = ? UNION ALL SELECT 1, 0, 'index ' || indexname \
+     FROM pg_indexes WHERE schemaname = current_schema() AND tablename = ? AND indexname NOT LIKE '%_pkey') AS shapes \
+     ORDER BY part, place, shape COLLATE \"C\"";
+
 /// Marks an escaped character: the last one of Unicode, which means nothing.
 const ESCAPE: char = '\u{10ffff}';
 

@@ -3,6 +3,10 @@
 //! Every query takes the position `at` and answers from rows that carry positions, so that an old answer costs what a new
 //! one costs: what an account held is found by halving the range of its entries (about 20 key look-ups for a million
 //! entries), all of it inside one statement. A view that does not stand at `at` is an error, never an empty answer.
+//!
+//! The rows that an answer is made of are checked against their seals, and entries against their numbers: a cell that was
+//! damaged is an error, too. A row that is gone, or is not found by its cells any more, shows only where rows are numbered
+//! or counted; for the rest there is `reconcile`.
 
 use std::sync::Arc;
 
@@ -18,7 +22,6 @@ use super::cells::Cells;
 use super::payments::{PARTIES, PAYMENT_COLUMNS, read_payment};
 use super::settlement::{RECORD, line_rows, record};
 use crate::database::Row;
-use crate::seal;
 use crate::source::decode_one;
 use crate::table::Table;
 use crate::value::{Key, Value, count, position};
@@ -112,9 +115,6 @@ pub struct PaymentAsOf {
     pub outcome: Option<Position>,
 }
 
-/// Rows whose seals are checked with one query.
-const SEALED_AT_ONCE: usize = 500;
-
 /// Halves the range of entries of the accounts chosen by the query in the middle, all at once. `lo` is the newest entry
 /// at or before the position (0 for none). The chosen rows are (number, entries).
 const HALVING_HEAD: &str = "WITH RECURSIVE f(account, lo, hi) AS (SELECT number, CAST(0 AS BIGINT), entries + 1 FROM (";
@@ -123,12 +123,12 @@ const HALVING_TAIL: &str = ") AS chosen UNION ALL SELECT account, \
      THEN (lo + hi) / 2 ELSE lo END, \
      CASE WHEN (SELECT e.position FROM entries e WHERE e.number = account * 68719476736 + (lo + hi) / 2) <= ? \
      THEN hi ELSE (lo + hi) / 2 END FROM f WHERE hi - lo > 1) \
-     SELECT c.number, c.application, a.name, c.currency, f.lo, \
+     SELECT c.number, c.position, c.application, a.name, c.currency, f.lo, \
      (SELECT n.position FROM entries n WHERE n.number = f.account * 68719476736 + f.lo + 1), c.entries, \
      e.closing_balance, e.total_credited \
-     FROM f CROSS JOIN statement_accounts c CROSS JOIN applications a \
+     FROM f CROSS JOIN statement_accounts c LEFT JOIN applications a ON a.id = c.application \
      LEFT JOIN entries e ON e.number = f.account * 68719476736 + f.lo \
-     WHERE f.hi - f.lo = 1 AND c.number = f.account AND a.id = c.application";
+     WHERE f.hi - f.lo = 1 AND c.number = f.account";
 
 impl Views {
     /// Refuses unless these views go on and their rows hold everything up to `at`.
@@ -186,32 +186,16 @@ impl Views {
         let sql = format!("{HALVING_HEAD}{chosen}{HALVING_TAIL} ORDER BY {order}");
         arguments.extend([position(at), position(at)]);
         let rows = self.database.rows(&sql, &arguments).await?;
-        let accounts: Vec<AccountAsOf> = rows.iter().map(|row| account(row, at)).collect::<Result<_, _>>()?;
-        let numbers = accounts.iter().map(|account| count(account.number)).collect();
+        let numbers = rows.iter().filter_map(|row| row.0.first().cloned()).collect();
+        // Before one is left out, for what it is left out by may be damaged.
         self.check_sealed("statement_accounts", "number", numbers).await?;
+        let read = rows.iter().map(|row| account(row, at)).filter_map(Result::transpose);
+        let accounts: Vec<AccountAsOf> = read.collect::<Result<_, _>>()?;
         let held = accounts.iter().filter(|account| account.entries > 0);
         self.check_sealed("entries", "number", held.map(|of| Value::Int(of.entry_key(of.entries))).collect()).await?;
         let applications = accounts.iter().map(|account| account.application.uuid().into()).collect();
         self.check_sealed("applications", "id", applications).await?;
         Ok(accounts)
-    }
-
-    /// Refuses rows of a table, found by a column, that are not as their view wrote them.
-    async fn check_sealed(&self, table: &'static str, column: &str, mut values: Vec<Value>) -> Result<(), ViewError> {
-        let table = all().iter().flat_map(|(_, make)| make().tables()).find(|known| known.name == table);
-        let Some(table) = table else { return Err(damaged("a table")) };
-        values.sort_unstable_by_key(Value::key);
-        values.dedup();
-        for some in values.chunks(SEALED_AT_ONCE) {
-            let places = vec!["?"; some.len()].join(",");
-            let sql = table.part(&format!(" WHERE {column} IN ({places})"), u32::MAX);
-            let rows = self.database.rows(&sql, some).await?;
-            rows.iter().try_for_each(|row| seal::check(table, &row.0))?;
-            if column == table.key() && rows.len() != some.len() {
-                return Err(ViewError::Damaged { table: table.name, expected: "a row that others name" });
-            }
-        }
-        Ok(())
     }
 
     /// Whether an application had registered by then.
@@ -220,12 +204,14 @@ impl Views {
     /// [`ViewError`] when a view stopped, stands before `at`, or the database fails.
     pub async fn knew_application(&self, id: ApplicationId, at: Position) -> Result<bool, ViewError> {
         self.standing_at(&["applications"], at)?;
-        let sql = "SELECT position FROM applications WHERE id = ? AND position <= ?";
-        let known = self.database.row(sql, &[id.uuid().into(), position(at)]).await?.is_some();
-        if known {
-            self.check_sealed("applications", "id", vec![id.uuid().into()]).await?;
-        }
-        Ok(known)
+        let id = Value::from(id.uuid());
+        let Some(row) =
+            self.database.row("SELECT position FROM applications WHERE id = ?", std::slice::from_ref(&id)).await?
+        else {
+            return Ok(false);
+        };
+        self.check_sealed("applications", "id", vec![id]).await?;
+        Ok(Cells::of("applications", &row).position()? <= at)
     }
 
     /// What the wallets of an application held, or those of all, by application and currency.
@@ -237,10 +223,10 @@ impl Views {
         application: Option<ApplicationId>,
         at: Position,
     ) -> Result<Vec<AccountAsOf>, ViewError> {
-        let all = "SELECT number, entries FROM statement_accounts WHERE position <= ?";
+        let all = "SELECT number, entries FROM statement_accounts";
         let (chosen, arguments) = match application {
-            None => (all.to_owned(), vec![position(at)]),
-            Some(id) => (format!("{all} AND application = ?"), vec![position(at), id.uuid().into()]),
+            None => (all.to_owned(), Vec::new()),
+            Some(id) => (format!("{all} WHERE application = ?"), vec![id.uuid().into()]),
         };
         self.accounts_where(&chosen, arguments, "c.application, c.currency", at).await
     }
@@ -250,9 +236,9 @@ impl Views {
     /// # Errors
     /// [`ViewError`] when a view stopped, stands before `at`, or the database fails.
     pub async fn accounts_at(&self, after: u64, limit: u32, at: Position) -> Result<Vec<AccountAsOf>, ViewError> {
-        let chosen = "SELECT number, entries FROM statement_accounts WHERE position <= ? AND number > ? \
-             ORDER BY number LIMIT ?";
-        let arguments = vec![position(at), count(after), Value::Int(i64::from(limit.min(LARGEST_PAGE)))];
+        // Numbers grow with positions, so those that came later are the last ones.
+        let chosen = "SELECT number, entries FROM statement_accounts WHERE number > ? ORDER BY number LIMIT ?";
+        let arguments = vec![count(after), Value::Int(i64::from(limit.min(LARGEST_PAGE)))];
         self.accounts_where(chosen, arguments, "c.number", at).await
     }
 
@@ -269,9 +255,8 @@ impl Views {
         at: Position,
     ) -> Result<Option<(Vec<EntryAsOf>, u64)>, ViewError> {
         self.standing_at(&["transactions"], at)?;
-        let chosen = "SELECT number, entries FROM statement_accounts WHERE position <= ? AND application = ? AND \
-             currency = ?";
-        let arguments = vec![position(at), of.0.uuid().into(), of.1.code().into()];
+        let chosen = "SELECT number, entries FROM statement_accounts WHERE application = ? AND currency = ?";
+        let arguments = vec![of.0.uuid().into(), of.1.code().into()];
         let found = self.accounts_where(chosen, arguments, "c.number", at).await?.pop();
         let Some(AccountAsOf { number, entries, .. }) = found else { return Ok(None) };
         let last = after.saturating_add(u64::from(limit.min(LARGEST_PAGE))).min(entries);
@@ -368,16 +353,6 @@ impl Views {
         Ok(found)
     }
 
-    async fn check_sealed_settlements(&self, found: &[SettlementRow]) -> Result<(), ViewError> {
-        let days: Vec<Value> = found.iter().map(|row| Value::Int(row.date.days())).collect();
-        self.check_sealed("settlements", "date", days.clone()).await?;
-        self.check_sealed("settlement_failures", "date", days).await?;
-        let ids = found.iter().map(|row| row.id.uuid().into()).collect();
-        self.check_sealed("settlement_lines", "settlement", ids).await?;
-        let applications = found.iter().flat_map(|row| &row.entries).map(|entry| entry.application.uuid().into());
-        self.check_sealed("applications", "id", applications.collect()).await
-    }
-
     /// One row of a table as it is stored: its cells in the order of the columns.
     ///
     /// # Errors
@@ -398,8 +373,14 @@ impl Views {
         if reference.position() > at {
             return Ok(None);
         }
-        let Some(row) = self.database.row(&sql, &[position(reference.position())]).await? else { return Ok(None) };
-        self.check_sealed("transactions", "position", vec![position(reference.position())]).await?;
+        let key = position(reference.position());
+        let there = "SELECT 1 FROM transactions WHERE position = ?";
+        if self.database.row(there, std::slice::from_ref(&key)).await?.is_none() {
+            return Ok(None);
+        }
+        self.check_sealed("transactions", "position", vec![key.clone()]).await?;
+        let nobody = ViewError::Damaged { table: "payment_parties", expected: "both sides of a payment" };
+        let row = self.database.row(&sql, &[key]).await?.ok_or(nobody)?;
         let mut cells = Cells::of("transactions", &row);
         let mut payment = read_payment(&mut cells)?;
         let parties = [payment.sender.application, payment.receiver.application];
@@ -422,10 +403,14 @@ fn place(number: i64) -> Result<Position, ViewError> {
     u64::try_from(number).map(Position::new).map_err(|_| damaged("a position"))
 }
 
-/// An account at a position. The entry behind the last one found must be a later one, or there must be none.
-fn account(row: &Row, at: Position) -> Result<AccountAsOf, ViewError> {
+/// An account at a position, if it was there. The entry behind the last one found must be a later one, or there must be
+/// none.
+fn account(row: &Row, at: Position) -> Result<Option<AccountAsOf>, ViewError> {
     let mut cells = Cells::of("statement_accounts", row);
     let number = cells.count()?;
+    if cells.position()? > at {
+        return Ok(None);
+    }
     let application = ApplicationId::from_uuid(cells.uuid()?);
     let (application_name, currency, entries) = (cells.text()?, cells.currency()?, cells.count()?);
     let (next, all) = (cells.optional_int()?.map(place).transpose()?, cells.count()?);
@@ -437,7 +422,17 @@ fn account(row: &Row, at: Position) -> Result<AccountAsOf, ViewError> {
         _ => (cells.amount()?, cells.amount()?),
     };
     let total_debited = total_credited.minus(balance).map_err(|_| damaged("a sum that fits"))?;
-    Ok(AccountAsOf { number, application, application_name, currency, entries, balance, total_debited, total_credited })
+    let sums = (balance, total_debited, total_credited);
+    Ok(Some(AccountAsOf {
+        number,
+        application,
+        application_name,
+        currency,
+        entries,
+        balance: sums.0,
+        total_debited: sums.1,
+        total_credited: sums.2,
+    }))
 }
 
 fn entry(row: &Row) -> Result<EntryAsOf, ViewError> {

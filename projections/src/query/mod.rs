@@ -8,6 +8,7 @@ mod identity;
 mod merchants;
 mod order;
 mod payments;
+mod sealed;
 mod settlement;
 mod tags;
 mod wallets;

@@ -40,6 +40,9 @@ pub enum AsOfError {
     /// Sums beyond what amounts can hold.
     #[error("a sum is too large")]
     Overflow,
+    /// Debits and credits of a currency differ: rows are missing.
+    #[error("debits and credits in {0} differ: the views are damaged; run `flexledger reconcile`")]
+    Unbalanced(String),
 }
 
 /// The position that `moment` means in a log that ends at `head`.
@@ -137,6 +140,9 @@ async fn trial_balance(views: &Views, at: Position) -> Result<Answer, AsOfError>
         let sum = sums.entry(row.currency.code().to_owned()).or_insert((Amount::ZERO, Amount::ZERO));
         sum.0 = sum.0.plus(row.total_debited).map_err(|_| AsOfError::Overflow)?;
         sum.1 = sum.1.plus(row.total_credited).map_err(|_| AsOfError::Overflow)?;
+    }
+    if let Some((currency, _)) = sums.iter().find(|(_, (debit, credit))| debit != credit) {
+        return Err(AsOfError::Unbalanced(currency.clone()));
     }
     let text = |amount: Amount| amount.text(SCALE).as_str().to_owned();
     let currencies = sums.into_iter();

@@ -6,7 +6,7 @@ use flexledger_projections::ViewError;
 use flexledger_projections::audit::tables;
 use flexledger_projections::frozen::{Frozen, RowKey, RowText};
 use flexledger_projections::table::Table;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::books::Books;
 use super::{DIFFERENCES_MAX, ViewReport};
@@ -27,6 +27,15 @@ pub(super) async fn compare(
 ) -> Result<Vec<Place>, ViewError> {
     let mut places = Vec::new();
     for table in tables(report.name) {
+        if let Some((found, wanted)) = live.misshapen(table).await? {
+            let columns = found.get(..table.columns.len()) == wanted.get(..table.columns.len());
+            let others = found.iter().skip(table.columns.len()).all(|part| part.starts_with("index "));
+            report.add(format!("schema/{}", table.name), json!(found), json!(wanted));
+            if !columns || !others {
+                report.rows += pass_table(rebuilt, table, books).await?;
+                continue;
+            }
+        }
         compare_table(live, rebuilt, table, report, &mut places, books).await?;
     }
     Ok(places)
@@ -35,17 +44,22 @@ pub(super) async fn compare(
 /// Takes the rebuilt rows of a view into the books, without comparing them.
 pub(super) async fn pass(rebuilt: &mut Frozen, view: &str, books: &mut Books) -> Result<(), ViewError> {
     for table in tables(view) {
-        let mut after = None;
-        loop {
-            let portion = rebuilt.portion(table, after.as_ref(), PORTION).await?;
-            books.take(table, &portion.text)?;
-            if portion.rows < u64::from(PORTION) {
-                break;
-            }
-            after = portion.last;
-        }
+        pass_table(rebuilt, table, books).await?;
     }
     Ok(())
+}
+
+async fn pass_table(rebuilt: &mut Frozen, table: &'static Table, books: &mut Books) -> Result<u64, ViewError> {
+    let (mut after, mut rows) = (None, 0);
+    loop {
+        let portion = rebuilt.portion(table, after.as_ref(), PORTION).await?;
+        books.take(table, &portion.text)?;
+        rows += portion.rows;
+        if portion.rows < u64::from(PORTION) {
+            return Ok(rows);
+        }
+        after = portion.last;
+    }
 }
 
 async fn compare_table(

@@ -19,6 +19,7 @@ mod second;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -187,7 +188,11 @@ impl Reconcile<'_> {
             let found = known.iter().copied().find(|name| name == wanted);
             found.ok_or_else(|| ReconcileError::Unknown(wanted.clone(), known.join(", ")))
         };
-        self.views.iter().map(find).collect()
+        let mut names = self.views.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        // Named twice is meant once.
+        let mut seen = HashSet::new();
+        names.retain(|name| seen.insert(*name));
+        Ok(names)
     }
 
     async fn compare(&mut self, scratch: &mut Scratch, names: &[&'static str]) -> Result<Report, ReconcileError> {

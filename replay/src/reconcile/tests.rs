@@ -328,7 +328,7 @@ async fn views_that_begin_with_a_copy_are_those_that_begin_with_nothing() {
     assert_eq!(place.damage("DELETE FROM view_checkpoints WHERE name = 'tags'").await, 1);
     let views = Views::open(&place.url, &[]).await.unwrap();
     let behind = Position::new(half as u64 / 2);
-    views.fill_each(&place.store, &[("tags", behind)]).await.unwrap();
+    views.fill_each(&place.store, &[("tags", behind)], None).await.unwrap();
     views.close().await;
     assert!(place.reconcile(&[]).await.ok);
     assert_eq!(place.copies(), [half as u64]);

@@ -28,6 +28,11 @@ const READERS: u32 = 4;
 /// Statements that one connection keeps prepared.
 const STATEMENTS: usize = 512;
 
+/// The columns of a table, and what hangs on it.
+pub(super) const SHAPE: &str = "SELECT shape FROM (SELECT 0 AS part, cid AS place, name || ' ' || type AS shape \
+     FROM pragma_table_info(?) UNION ALL SELECT 1, 0, type || ' ' || name FROM sqlite_schema \
+     WHERE tbl_name = ? AND type <> 'table' AND sql IS NOT NULL) ORDER BY part, place, shape";
+
 /// The database of the views, for reading.
 #[derive(Clone)]
 pub(crate) struct Database {

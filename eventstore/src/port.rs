@@ -70,6 +70,9 @@ pub enum StoreError {
     /// The database failed.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    /// The SQLite file failed.
+    #[error("database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
     /// A file could not be used.
     #[error("file: {0}")]
     File(#[from] std::io::Error),

@@ -130,6 +130,11 @@ impl Views {
 }
 
 impl Frozen {
+    /// Lets go of the rows; a file of the database is closed afterwards.
+    pub async fn close(self) {
+        self.snapshot.close().await;
+    }
+
     /// Where a view stands; none if it was never filled.
     ///
     /// # Errors

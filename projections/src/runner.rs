@@ -48,7 +48,7 @@ impl Pace {
     /// For following: rows should be fresh.
     pub const FOLLOW: Pace = Pace { full: 8192, most: 16_384 };
     /// For filling: batches should be large, for many rows change more than once.
-    pub const FILL: Pace = Pace { full: 16_384, most: 24_576 };
+    pub const FILL: Pace = Pace { full: 49_152, most: 65_536 };
 }
 
 /// What the world tells the runner, and what it tells the world.

@@ -53,7 +53,9 @@ fn refused(config: &Config, error: &StoreError) -> Failure {
         StoreError::Unusable(_) => "Name the ledger with --data or --events.",
         StoreError::Server(_) => SERVER,
         StoreError::Database(_) | StoreError::File(_) if !matches!(config.events_place(), Place::Sqlite(_)) => SERVER,
-        StoreError::Database(_) | StoreError::File(_) => "Check the disk and the permissions of the data directory.",
+        StoreError::Database(_) | StoreError::Sqlite(_) | StoreError::File(_) => {
+            "Check the disk and the permissions of the data directory."
+        }
     };
     Failure::Store(Failure::hint(format!("{}: {error}", config.events_place()), next))
 }

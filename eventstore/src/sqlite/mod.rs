@@ -43,7 +43,10 @@ const DESTROY_KEY: &str = "DELETE FROM subject_keys WHERE subject = ?";
 /// The log in one SQLite file.
 pub struct SqliteStore {
     path: PathBuf,
+    /// Answer small questions.
     readers: SqlitePool,
+    /// Read records.
+    records: read::Readers,
     writer: Option<Writer>,
 }
 
@@ -80,12 +83,13 @@ impl SqliteStore {
             }
         };
         let readers = open::readers(path).await?;
-        Ok(SqliteStore { path: path.to_owned(), readers, writer })
+        Ok(SqliteStore { path: path.to_owned(), readers, records: read::Readers::new(path), writer })
     }
 
     /// Closes the log; a writer moves what is in the WAL into the file.
     pub async fn close(&self) {
         self.readers.close().await;
+        self.records.close();
         if let Some(writer) = &self.writer {
             writer.checkpoints.close().await;
             let slot = std::mem::replace(&mut *writer.connection.lock().await, Slot::Empty { doubtful: false });
@@ -156,7 +160,7 @@ impl EventStore for SqliteStore {
     }
 
     async fn read(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
-        read::read(&self.readers, after, limit.min(READ_RECORDS_MAX)).await
+        self.records.read(after, limit.min(READ_RECORDS_MAX)).await
     }
 
     async fn subject_key(&self, subject: SubjectId) -> Result<Option<SubjectKey>, StoreError> {

@@ -28,7 +28,7 @@ const APPLICATION_ID: i64 = 0x464c_584c;
 const SCHEMA_VERSION: i64 = 1;
 /// About twelve events: a batch of a few dozen touches few pages, and one event does not drag many bytes along.
 pub(super) const PAGE_BYTES: u32 = 8192;
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS_MAX: u32 = 4;
 
 const SCHEMA: &str = "

@@ -117,6 +117,15 @@ impl Database {
 }
 
 impl Snapshot {
+    /// Ends the reading, and waits for it.
+    pub async fn close(self) {
+        match self {
+            Snapshot::Sqlite(snapshot) => snapshot.close().await,
+            // Nothing but memory of the server is held.
+            Snapshot::Postgres(snapshot) => drop(snapshot),
+        }
+    }
+
     /// All rows that a query, written with `?`, answers.
     pub async fn rows(&mut self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>, ViewError> {
         match self {

@@ -220,11 +220,12 @@ impl Reconcile<'_> {
             });
             reports.push(report);
         }
-        drop(frozen);
+        frozen.close().await;
         live.close().await;
         if let Some((until, folding)) = folding {
             self.compare_postings(&mut rebuilt, &mut reports, &books, (until, folding.end().await?)).await?;
         }
+        rebuilt.close().await;
         self.find_first(&mut reports, &places).await?;
         let ok = reports.iter().all(|report| report.ok);
         Ok(Report { ok, position: position.number(), views: reports })

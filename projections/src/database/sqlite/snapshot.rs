@@ -36,6 +36,11 @@ impl Snapshot {
         Ok(Snapshot { desk: Desk::open("views-reader", open).await? })
     }
 
+    /// Ends the reading; the file is let go of afterwards.
+    pub async fn close(self) {
+        self.desk.close().await;
+    }
+
     /// All rows that a query answers.
     pub async fn rows(&mut self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>, ViewError> {
         let (sql, arguments) = (sql.to_owned(), arguments.to_vec());

@@ -74,6 +74,7 @@ impl TableChanges {
         if table.seals.is_empty() {
             return Ok(());
         }
+        let mut room = Vec::new();
         for (change, row) in self.rows.iter_mut().zip(self.cells.chunks_exact_mut(width.max(1))) {
             for seal in table.seals {
                 if let Op::Update(mask) = &mut change.op {
@@ -82,7 +83,7 @@ impl TableChanges {
                     }
                     *mask |= 1 << seal.column;
                 }
-                let number = seal::number(table, seal, row);
+                let number = seal::number(table, seal, row, &mut room);
                 let number = number.ok_or_else(|| Stop::new("cells that are sealed together changed alone"))?;
                 if let Some(cell) = row.get_mut(seal.column) {
                     *cell = Value::Int(number);
@@ -143,6 +144,15 @@ impl Changes {
     /// Names the event that the next changes come from.
     pub(crate) fn begin(&mut self, at: Position) {
         self.at = at;
+    }
+
+    /// Takes all changes away; the room that they took is kept for the next ones.
+    pub(crate) fn clear(&mut self) {
+        for table in &mut self.tables {
+            table.rows.clear();
+            table.cells.clear();
+            table.index.clear();
+        }
     }
 
     /// Fills the seals of all rows, before they are written.

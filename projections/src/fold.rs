@@ -28,6 +28,8 @@ struct Slot {
     sound: bool,
     /// Events behind this one are not for it, for now.
     limit: Position,
+    /// Changes that were written, emptied, whose room the next ones take.
+    spare: Option<Changes>,
 }
 
 /// All open views.
@@ -101,6 +103,15 @@ impl Fold {
         self.slots.iter_mut().enumerate().filter_map(|(view, slot)| slot.take(view).map(Arc::new)).collect()
     }
 
+    /// Takes the room of changes back that were written: each with the place of its view.
+    pub fn reuse(&mut self, emptied: Vec<(usize, Changes)>) {
+        for (view, changes) in emptied {
+            if let Some(slot) = self.slots.get_mut(view) {
+                slot.spare = Some(changes);
+            }
+        }
+    }
+
     /// Stops a view whose rows cannot be written. What it folded since is dropped.
     pub fn stop(&mut self, view: usize, reason: &str) {
         if let Some(slot) = self.slots.get_mut(view) {
@@ -149,6 +160,7 @@ impl Slot {
             stopped: None,
             sound: true,
             limit: Position::MAX,
+            spare: None,
         })
     }
 
@@ -181,7 +193,8 @@ impl Slot {
         if !self.sound || self.folded == self.handed {
             return None;
         }
-        let mut changes = std::mem::replace(&mut self.changes, Changes::new(self.view.tables()));
+        let next = self.spare.take().unwrap_or_else(|| Changes::new(self.view.tables()));
+        let mut changes = std::mem::replace(&mut self.changes, next);
         if let Err(stop) = changes.seal() {
             self.sound = false;
             self.stop(stop.to_string());

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::changes::Changes;
 use crate::database::{Database, Writer};
 use crate::fold::Fold;
 use crate::source::Source;
@@ -97,6 +98,8 @@ struct Written {
     stopped: Vec<(usize, String)>,
     /// Nothing was written, for the tables were switched.
     switched: bool,
+    /// Room of the changes, by the places of their views.
+    emptied: Vec<(usize, Changes)>,
 }
 
 enum Step {
@@ -199,8 +202,9 @@ impl Runner {
         signals: &Signals,
     ) -> Result<(), ViewError> {
         match written {
-            Ok(Written { pen, stopped, switched }) => {
+            Ok(Written { pen, stopped, switched, emptied }) => {
                 self.pen = Some(pen);
+                self.fold.reuse(emptied);
                 if switched {
                     return Err(ViewError::Switched);
                 }
@@ -247,9 +251,11 @@ impl Pen {
                     if wait > FIRST_WAIT {
                         tracing::info!(name: "views.writable", "the views can be written again");
                     }
-                    return Written { pen: self, stopped, switched: false };
+                    return Written { pen: self, stopped, switched: false, emptied: emptied(parts) };
                 }
-                Err(WriteError::Switched) => return Written { pen: self, stopped, switched: true },
+                Err(WriteError::Switched) => {
+                    return Written { pen: self, stopped, switched: true, emptied: Vec::new() };
+                }
                 Err(WriteError::Contradiction { view, reason }) => {
                     parts.retain(|part| part.view != view);
                     stopped.push((view, reason));
@@ -282,6 +288,16 @@ impl Pen {
             Err(error) => tracing::debug!(name: "views.reconnect", %error, "the checkpoints cannot be read yet"),
         }
     }
+}
+
+/// The changes of parts that nobody else has any more, emptied.
+fn emptied(parts: Vec<Arc<Part>>) -> Vec<(usize, Changes)> {
+    let emptied = |part: Part| {
+        let mut changes = part.changes;
+        changes.clear();
+        (part.view, changes)
+    };
+    parts.into_iter().filter_map(|part| Arc::try_unwrap(part).ok()).map(emptied).collect()
 }
 
 /// Follows the log until told to stop. When the log cannot be read, tries again.

@@ -10,36 +10,36 @@ use crate::ViewError;
 use crate::table::{Kind, Seal, Table};
 use crate::value::Value;
 
-/// The number over the key of a row and the cells of a seal; `None` when one of them is not there.
-pub(crate) fn number(table: &Table, seal: &Seal, row: &[Value]) -> Option<i64> {
-    let mut hash = Sha256::new_with_prefix(table.name);
-    hash.update([0, u8::try_from(seal.column).ok()?]);
-    add(&mut hash, row.first()?)?;
+/// The number over the key of a row and the cells of a seal; `None` when one of them is not there. `room` is overwritten.
+pub(crate) fn number(table: &Table, seal: &Seal, row: &[Value], room: &mut Vec<u8>) -> Option<i64> {
+    room.clear();
+    room.extend_from_slice(table.name.as_bytes());
+    room.extend([0, u8::try_from(seal.column).ok()?]);
+    add(room, row.first()?)?;
     if seal.over.is_empty() {
         let cells = row.iter().zip(table.columns).skip(1).filter(|(_, column)| column.kind != Kind::Seal);
-        cells.map(|(cell, _)| cell).try_for_each(|cell| add(&mut hash, cell))?;
+        cells.map(|(cell, _)| cell).try_for_each(|cell| add(room, cell))?;
     } else {
-        seal.over.iter().try_for_each(|at| add(&mut hash, row.get(*at)?))?;
+        seal.over.iter().try_for_each(|at| add(room, row.get(*at)?))?;
     }
-    let digest = hash.finalize();
-    digest.first_chunk().map(|bytes| i64::from_be_bytes(*bytes))
+    Sha256::digest(room).first_chunk().map(|bytes| i64::from_be_bytes(*bytes))
 }
 
-fn add(hash: &mut Sha256, cell: &Value) -> Option<()> {
+fn add(room: &mut Vec<u8>, cell: &Value) -> Option<()> {
     match cell {
-        Value::Null => hash.update([0]),
+        Value::Null => room.push(0),
         Value::Int(number) => {
-            let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
-            hash.update([1, a, b, c, d, e, f, g, h]);
+            room.push(1);
+            room.extend(number.to_be_bytes());
         }
         Value::Text(text) => {
-            hash.update([2]);
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text.as_bytes());
+            room.push(2);
+            room.extend((text.len() as u64).to_be_bytes());
+            room.extend_from_slice(text.as_bytes());
         }
         Value::Id(id) => {
-            hash.update([3]);
-            hash.update(id);
+            room.push(3);
+            room.extend_from_slice(id);
         }
         Value::Keep => return None,
     }
@@ -48,8 +48,9 @@ fn add(hash: &mut Sha256, cell: &Value) -> Option<()> {
 
 /// Refuses a row, read with all its columns, one of whose seals is not over its cells.
 pub(crate) fn check(table: &Table, row: &[Value]) -> Result<(), ViewError> {
-    let fits = |seal: &Seal| row.get(seal.column) == number(table, seal, row).map(Value::Int).as_ref();
-    if table.seals.iter().all(fits) {
+    let mut room = Vec::new();
+    let mut fits = |seal: &Seal| row.get(seal.column) == number(table, seal, row, &mut room).map(Value::Int).as_ref();
+    if table.seals.iter().all(&mut fits) {
         return Ok(());
     }
     Err(ViewError::Damaged { table: table.name, expected: "a row as its view wrote it" })
@@ -77,7 +78,7 @@ mod tests {
     fn every_change_of_a_sealed_cell_is_found() {
         let mut row = vec![Value::Int(1), "text".into(), Value::Null, Value::Null, Value::Null];
         for seal in TABLE.seals {
-            row[seal.column] = Value::Int(number(&TABLE, seal, &row).unwrap());
+            row[seal.column] = Value::Int(number(&TABLE, seal, &row, &mut Vec::new()).unwrap());
         }
         check(&TABLE, &row).unwrap();
         let others = [Value::Int(2), "".into(), Value::Id([0; 16]), Value::Int(0), Value::Int(0)];
@@ -88,6 +89,6 @@ mod tests {
         }
         assert!(check(&TABLE, &row[..3]).is_err());
         row[1] = Value::Keep;
-        assert_eq!(number(&TABLE, &TABLE.seals[0], &row), None);
+        assert_eq!(number(&TABLE, &TABLE.seals[0], &row, &mut Vec::new()), None);
     }
 }

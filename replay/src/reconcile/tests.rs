@@ -100,6 +100,45 @@ async fn equal_views_are_confirmed() {
     assert_eq!(noted, Some((Position::new(until as u64), Instant::from_micros(1))));
 }
 
+/// Texts that SQLite takes for the end of a text, texts that are none, tables and indexes that are not as they should be.
+#[tokio::test]
+async fn damage_below_the_cells_is_found_and_healed() {
+    let world = World::random(13, 300);
+    let place = Place::new(&world, world.history.len()).await;
+    let cases: [(&str, &str, &str); 6] = [
+        (
+            "applications",
+            "applications/",
+            "UPDATE applications SET name = name || char(0) || 'more' WHERE position = (SELECT min(position) FROM applications)",
+        ),
+        (
+            "transactions",
+            "transactions/",
+            "UPDATE transactions SET sender_tag = CAST(X'FF41' AS TEXT) WHERE position = (SELECT min(position) FROM transactions)",
+        ),
+        ("statement", "schema/entries", "DROP TABLE entries"),
+        ("tags", "schema/tag_changes", "ALTER TABLE tag_changes ADD COLUMN note TEXT"),
+        ("transactions", "schema/transactions", "DROP INDEX transactions_sent"),
+        ("wallets", "schema/wallets", "CREATE TRIGGER t AFTER INSERT ON wallets BEGIN SELECT 1; END"),
+    ];
+    for (view, key, sql) in cases {
+        place.damage(sql).await;
+        let report = place.reconcile(&[view, view]).await;
+        let found: Vec<_> = report.views.iter().flat_map(|view| &view.differences).collect();
+        assert!(!report.ok && report.views.len() == 1, "{sql}");
+        assert!(
+            found.iter().all(|difference| difference.key.starts_with(key)) && !found.is_empty(),
+            "{sql}: {found:?}"
+        );
+        let (report, switched) = place.rebuild(&[view], false).await;
+        assert!(!report.ok && !switched, "{sql}");
+        let (_, switched) = place.rebuild(&[view], true).await;
+        assert!(switched, "{sql}");
+        let report = place.reconcile(&[]).await;
+        assert!(report.ok, "{sql}: {report:?}");
+    }
+}
+
 /// Cells changed, rows removed, rows added, cells of a type that no view writes.
 #[tokio::test]
 async fn damaged_rows_are_found_and_healed() {

@@ -65,7 +65,8 @@ impl fmt::Display for Moment {
 impl Moment {
     /// The position that this moment means in a log that ends at `head`, at the present instant `now`.
     ///
-    /// Costs one read per halving of the log: 21 for two million events.
+    /// Costs one read per halving of the log: 21 for two million events. An instant is in the future when it is later
+    /// than the present and than the newest event, which a clock that was set back may leave behind.
     ///
     /// # Errors
     /// [`MomentError`] when the moment lies beyond the end, or the log cannot be read.
@@ -73,10 +74,17 @@ impl Moment {
         match self {
             Moment::Position(asked) if asked > head => Err(MomentError::BeyondHead { asked, head }),
             Moment::Position(asked) => Ok(asked),
-            Moment::Instant(instant) if instant > now => Err(MomentError::Future(instant)),
+            Moment::Instant(instant) if instant > now && is_after(store, head, instant).await? => {
+                Err(MomentError::Future(instant))
+            }
             Moment::Instant(instant) => last_at_or_before(store, head, instant).await,
         }
     }
+}
+
+/// Whether an instant is later than the newest event.
+async fn is_after(store: &dyn EventStore, head: Position, instant: Instant) -> Result<bool, MomentError> {
+    Ok(head == Position::START || recorded_at(store, head).await? < instant)
 }
 
 /// Recorded instants never decrease along the log, so halving finds the last event that is not later.
@@ -104,7 +112,38 @@ async fn recorded_at(store: &dyn EventStore, position: Position) -> Result<Insta
 
 #[cfg(test)]
 mod tests {
+    use flexledger_domain::testing::World;
+    use flexledger_domain::{Recorded, Span};
+    use flexledger_eventstore::{Batch, Hash, MemoryStore, Record};
+
     use super::*;
+
+    async fn log(history: &[Recorded]) -> MemoryStore {
+        let store = MemoryStore::new();
+        let write = |event: &Recorded| {
+            let mut bytes = Vec::new();
+            record::encode(event, &mut bytes).unwrap();
+            Record { position: event.position, bytes, hash: Hash::default() }
+        };
+        let batch = Batch { records: history.iter().map(write).collect(), keys: Vec::new() };
+        store.append(Position::START, batch).await.unwrap();
+        store
+    }
+
+    #[tokio::test]
+    async fn an_instant_up_to_the_newest_event_is_not_in_the_future() {
+        let history = World::random(1, 30).history;
+        let store = log(&history).await;
+        let newest = history.last().unwrap();
+        let (head, at) = (newest.position, newest.recorded_at);
+        let behind = Instant::from_micros(at.micros() - 3_600_000_000);
+        let after = at.plus(Span::from_micros(1));
+        let position = async |instant| Moment::Instant(instant).position(&store, head, behind).await;
+        assert_eq!(position(at).await.unwrap(), head);
+        assert!(matches!(position(after).await, Err(MomentError::Future(instant)) if instant == after));
+        let empty = Moment::Instant(at).position(&MemoryStore::new(), Position::START, behind).await;
+        assert!(matches!(empty, Err(MomentError::Future(_))));
+    }
 
     #[test]
     fn texts() {

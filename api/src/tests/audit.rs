@@ -217,6 +217,21 @@ async fn the_past_is_what_it_was() {
     assert_eq!(tag.json["tags"][0]["owner_application_id"], json!(shop.id));
 }
 
+/// A clock that was set back does not make the past the future.
+#[tokio::test]
+async fn an_instant_up_to_the_newest_event_is_never_in_the_future() {
+    let (world, _, _, _) = played().await;
+    let newest = world.app.engine().status().recorded_at;
+    let end = number(&world.audit("/head").await.fine().json["position"]);
+    world.clock.set(flexledger_domain::Instant::from_micros(newest.micros() - 60_000_000));
+    for (instant, status) in [(newest.micros() - 1, 200), (newest.micros(), 200), (newest.micros() + 1, 422)] {
+        let instant = flexledger_domain::Instant::from_micros(instant);
+        let answer = world.audit(&format!("/as-of/{instant}/wallets")).await;
+        assert_eq!(answer.status, status, "{instant}: {}", answer.text);
+        assert!(instant != newest || answer.json["position"] == end);
+    }
+}
+
 #[tokio::test]
 async fn a_payment_is_explained() {
     let (world, wallet, shop, reference) = played().await;

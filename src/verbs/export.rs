@@ -3,12 +3,11 @@
 use std::io::{BufWriter, ErrorKind};
 use std::process::ExitCode;
 
-use flexledger_commands::clock::{Clock, SystemClock};
 use flexledger_domain::Position;
 use flexledger_replay::export::{Export, ExportError, export};
-use flexledger_replay::moment::{Moment, MomentError};
+use flexledger_replay::moment::Moment;
 
-use super::open;
+use super::{open, past};
 use crate::cli;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -16,11 +15,15 @@ use crate::output::Progress;
 
 /// Writes the export.
 pub async fn run(config: &Config, options: &cli::Export) -> Result<ExitCode, Failure> {
-    let as_of: Option<Moment> = options.as_of.as_deref().map(str::parse).transpose().map_err(|error| moment(&error))?;
+    let as_of: Option<Moment> =
+        options.as_of.as_deref().map(str::parse).transpose().map_err(|error| past::no_moment(&error))?;
     if options.from == 0 || options.to.is_some_and(|to| to < options.from) {
         return Err(Failure::Usage("--from must be 1 or more, and not beyond --to".to_owned()));
     }
     let store = open::reader(config).await?;
+    if let Some(moment) = as_of {
+        past::settle(store.as_ref(), moment).await?;
+    }
     let head = store.head().await.map_err(|error| open::unreadable(&error))?.position;
     // What is asked for by default is never too much, also of an empty log.
     if options.from > 1 && Position::new(options.from) > head {
@@ -29,9 +32,7 @@ pub async fn run(config: &Config, options: &cli::Export) -> Result<ExitCode, Fai
     let to = match (options.to.map(Position::new), as_of) {
         (Some(to), _) if to > head => return Err(Failure::Found(format!("the log ends at {head}"))),
         (Some(to), _) => to,
-        (None, Some(at)) => {
-            at.position(store.as_ref(), head, SystemClock.now()).await.map_err(|error| moment(&error))?
-        }
+        (None, Some(at)) => past::position(store.as_ref(), at, head).await?,
         (None, None) => head,
     };
     let mut bar = Progress::new("events");
@@ -47,13 +48,5 @@ pub async fn run(config: &Config, options: &cli::Export) -> Result<ExitCode, Fai
         Err(ExportError::Output(error)) => Err(Failure::Usage(format!("output: {error}"))),
         Err(ExportError::Log(error)) => Err(open::unreadable(&error)),
         Err(error @ (ExportError::Damaged(_) | ExportError::Range(_))) => Err(Failure::Store(error.to_string())),
-    }
-}
-
-fn moment(error: &MomentError) -> Failure {
-    match error {
-        MomentError::Malformed(_) => Failure::Usage(error.to_string()),
-        MomentError::BeyondHead { .. } | MomentError::Future(_) => Failure::Found(error.to_string()),
-        MomentError::Store(_) | MomentError::Damaged(_) => Failure::Store(error.to_string()),
     }
 }

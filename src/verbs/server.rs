@@ -110,6 +110,7 @@ impl Server {
         announce: impl FnOnce(SocketAddr) -> Result<(), Failure>,
     ) -> Result<Server, Failure> {
         let store = open::reader(config).await?;
+        past::settle(store.as_ref(), moment).await?;
         let head = store.head().await.map_err(|error| open::unreadable(&error))?.position;
         let at = past::position(store.as_ref(), moment, head).await?;
         let token = token::open_or_create(&config.data)?;

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use flexledger_domain::Position;
 use flexledger_eventstore::hash::{Hash, chain_hash};
+use flexledger_eventstore::memory::Fault;
 use flexledger_eventstore::merkle::{verify_consistency, verify_inclusion};
 use flexledger_eventstore::note::{HeadSigner, Note};
 use serde_json::{Value, json};
@@ -215,6 +216,40 @@ async fn the_past_is_what_it_was() {
     assert_eq!(instant.json["position"], end);
     let tag = world.audit(&format!("/as-of/{end}/tags/bob@shopapp")).await.fine();
     assert_eq!(tag.json["tags"][0]["owner_application_id"], json!(shop.id));
+}
+
+/// The payment has its instant when it is decided, and is durable later. Fails without `close_past`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_of_the_present_against_a_payment_that_is_on_its_way() {
+    let (world, wallet, _, _) = played().await;
+    world.later(60);
+    let now = world.app.now();
+    world.store.fail_next(Fault::Slow(std::time::Duration::from_millis(100)));
+    let asked = async {
+        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        world.audit(&format!("/as-of/{now}/trial-balance")).await.fine()
+    };
+    let (_, first) = tokio::join!(world.pay(&wallet, "3"), asked);
+    let at = number(&first.json["position"]);
+    assert_eq!(first.headers["ledger-position"], at.to_string().as_str(), "the end that it was made from");
+    // The clock stands still; what comes now comes later all the same.
+    world.pay(&wallet, "4").await;
+    for path in [format!("/as-of/{now}/trial-balance"), format!("/as-of/{now}/wallets")] {
+        assert_eq!(world.audit(&path).await.fine().json["position"], at, "{path}");
+    }
+    let diff = world.audit(&format!("/diff?from=0&to={now}")).await.fine();
+    assert_eq!(diff.json["to"], at);
+    (0..3).for_each(|_| world.store.fail_next(Fault::Unavailable));
+    world.later(60);
+    let now = world.app.now();
+    let body = json!({"name": "Ada"});
+    let (_, refused) = tokio::join!(world.post("/operator/v1/auditors", OPERATOR, &body), async {
+        while world.app.engine().status().writable {
+            tokio::task::yield_now().await;
+        }
+        world.audit(&format!("/as-of/{now}/wallets")).await
+    });
+    assert_eq!((refused.status, refused.headers["retry-after"].to_str().unwrap()), (503, "1"));
 }
 
 /// A clock that was set back does not make the past the future.

@@ -105,6 +105,19 @@ fn a_saved_head_shows_a_cut_tail_and_a_rewritten_suffix() {
     for file in saved {
         assert_eq!(verify(data, &["--head", file]).0, 0);
     }
+    // Without its note it says the same, and anybody could have written it.
+    let mut unsigned: Value = serde_json::from_slice(&std::fs::read(&document).unwrap()).unwrap();
+    unsigned.as_object_mut().unwrap().remove("note").unwrap();
+    for text in [unsigned.to_string(), {
+        unsigned["note"] = Value::Null;
+        unsigned.to_string()
+    }] {
+        let path = data.join("unsigned.json");
+        std::fs::write(&path, text).unwrap();
+        let refused = run(data, &["verify", "--head", path.to_str().unwrap()]);
+        assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stdout));
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("no signed note"));
+    }
     tamper(data, &format!("DELETE FROM events WHERE position = {head}"));
     assert_eq!(verify(data, &[]).0, 0, "the rest is a valid log");
     for file in saved {

@@ -35,6 +35,9 @@ pub async fn run(config: &Config, options: &cli::Export) -> Result<ExitCode, Fai
         (None, Some(at)) => past::position(store.as_ref(), at, head).await?,
         (None, None) => head,
     };
+    if options.from > 1 && Position::new(options.from) > to {
+        return Err(Failure::Found(format!("the log as it was ended at {to}")));
+    }
     let mut bar = Progress::new("events");
     let mut show = |done, all| bar.show(done, all);
     let job = Export { store, from: Position::new(options.from), to, format: options.format, progress: &mut show };

@@ -47,6 +47,9 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/as-of/{moment}/{view}/{key}", get(as_of::one))
         .route("/explain/{reference}", get(explain::explain))
         .route("/diff", get(explain::diff))
+        // Inside the layer: what is not there is answered from a log as well.
+        .fallback(crate::not_found)
+        .method_not_allowed_fallback(crate::method_not_allowed)
         .layer(from_fn_with_state(app.clone(), mark))
 }
 

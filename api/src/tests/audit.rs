@@ -52,6 +52,26 @@ async fn only_the_operator_and_auditors_read_it() {
 }
 
 #[tokio::test]
+async fn every_answer_names_the_end_of_the_log() {
+    let (world, _, _, _) = played().await;
+    let head = world.audit("/head").await.fine();
+    for (method, path, status) in [
+        ("GET", "/audit/v1/nothing", 404),
+        ("POST", "/audit/v1/as-of/1", 404),
+        ("POST", "/audit/v1/head", 405),
+        ("DELETE", "/audit/v1/as-of/1/wallets", 405),
+        ("GET", "/audit/v1/as-of/x/wallets", 400),
+    ] {
+        let answer = world.raw(method, path, OPERATOR, &[], "").await;
+        assert_eq!((answer.status, answer.json["status"].as_u64()), (status, Some(u64::from(status))), "{path}");
+        for name in ["ledger-position", "ledger-head"] {
+            assert_eq!(answer.headers[name], head.headers[name], "{method} {path}");
+        }
+        assert!(status != 405 || answer.headers.contains_key("allow"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_key_of_signed_heads_is_published() {
     let (world, _, _, _) = played().await;
     let note = Note::parse(&world.audit("/head").await.fine().text_of("/note")).unwrap();

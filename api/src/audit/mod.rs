@@ -107,7 +107,7 @@ impl FromRequestParts<App> for Reader {
         let given = Digest::of(token.as_bytes());
         let operator = app.settings().operator_token.as_ref().is_some_and(|expected| expected.matches(&given));
         if !operator && app.engine().directory().auditor(&given.hex()).is_none() {
-            return Err(Code::InvalidToken.into());
+            return Err(ApiError::not_token("the token is neither the operator's nor an auditor's"));
         }
         let told = parts.extensions.get::<End>().ok_or(Code::Internal)?.clone();
         Ok(Reader { end: told.get(), told })

@@ -52,6 +52,18 @@ async fn only_the_operator_and_auditors_read_it() {
 }
 
 #[tokio::test]
+async fn a_wrong_token_is_not_called_a_jwt() {
+    let (world, _, _, _) = played().await;
+    for (path, detail) in [
+        ("/audit/v1/head", "the token is neither the operator's nor an auditor's"),
+        ("/operator/v1/status", "the token is not the operator's"),
+    ] {
+        let refused = world.get(path, "x").await;
+        assert_eq!((refused.status, &refused.json["detail"]), (401, &json!(detail)), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn every_answer_names_the_end_of_the_log() {
     let (world, _, _, _) = played().await;
     let head = world.audit("/head").await.fine();

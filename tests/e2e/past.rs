@@ -123,6 +123,8 @@ fn exit_states_of_questions_to_the_past() {
         (vec!["bisect", "--assert", "wallets NGN balance >= -100.5"], 1),
         (vec!["bisect", "--assert", "wallets NGN balance >= -100.5", "--to", &then.to_string()], 0),
         (vec!["bisect", "--assert", "trial-balance NGN debit = credit"], 0),
+        (vec!["bisect", "--assert", "trial-balance USD debit = credit"], 1),
+        (vec!["bisect", "--assert", "transactions TXN-00000001-00000000 status != REJECTED"], 1),
         (vec!["bisect", "--assert", "all is well"], 2),
     ] {
         let output = run(data, &arguments);

@@ -229,7 +229,7 @@ pub struct Export {
 /// What is imported.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// What `export --format jsonl` wrote, whole
+    /// What `export --format jsonl` wrote, whole; a file, for it is read twice
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 }

@@ -144,3 +144,21 @@ fn kill_9_in_an_import_leaves_nothing_that_passes_for_a_ledger() {
     assert_eq!(run(&data, &["export"]).stdout, std::fs::read(file).unwrap());
     assert_eq!(run(&data, &["verify"]).status.code(), Some(0));
 }
+
+#[test]
+fn what_is_no_file_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().to_str().unwrap();
+    for (file, said) in [
+        ("-", "standard input cannot be read twice"),
+        ("/dev/null", "cannot be read twice"),
+        (here, "directory"),
+        ("no-such-file", "No such file"),
+    ] {
+        let output = run(&folder.path().join("data"), &["import", file]);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{file}: {told}");
+        assert!(told.contains(said), "{file}: {told}");
+    }
+    assert_eq!(std::fs::read_dir(here).unwrap().count(), 0, "nothing is made for it");
+}

@@ -133,6 +133,8 @@ fn exit_states_of_questions_to_the_past() {
     assert!(server.position() > then, "and the server lives on");
     let nowhere = folder.path().join("nowhere");
     assert_eq!(run(&nowhere, &["as-of", "0", "wallets"]).status.code(), Some(3));
+    assert_eq!(run(&nowhere, &["--listen", "127.0.0.1:0", "serve", "--as-of", "1"]).status.code(), Some(3));
+    assert!(!nowhere.exists(), "a reader makes nothing");
 }
 
 #[test]

@@ -153,6 +153,7 @@ fn the_whole_server_as_it_was() {
     assert_eq!(then_shop.statement().len(), 1);
     then_shop.transaction(&first).expect(200);
     assert_eq!(past.position(), then);
+    assert_eq!(past.status()["writer"]["writable"], false);
     let refused = then_wallet.try_initiate("alice", "bob", "1", None).unwrap();
     assert_eq!((refused.status, refused.code().as_str()), (409, "IDAAS-STATE-5012"));
     let token = std::fs::read_to_string(data.join("operator.token")).unwrap();

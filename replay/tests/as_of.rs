@@ -461,3 +461,22 @@ fn bisect_judges_what_is_there_and_refuses_what_is_unknown() {
         assert!(matches!(early, Err(AsOfError::Unknown(_))));
     });
 }
+
+/// A reader opens the views before it asks whether they reach so far, and whoever keeps them goes on in between.
+#[test]
+fn views_that_go_on_while_they_are_opened_answer() {
+    run(async {
+        let world = World::random(5, 80);
+        let (_place, store, _) = opened(&world).await;
+        let place = tempfile::tempdir().expect("a directory");
+        let url = format!("sqlite:{}", place.path().join("v.db").display());
+        let to = Position::new(world.history.len() as u64);
+        let kept = Views::open(&url, &[]).await.expect("views");
+        kept.fill(&store, Position::new(10)).await.expect("a sound history");
+        let reader = Views::open_read_only(&url).await.expect("the same views");
+        kept.fill(&store, to).await.expect("a sound history");
+        assert!(reader.hold(store.as_ref(), to).await.expect("readable"));
+        let question = Question::read("wallets", None, |_| None).expect("a question");
+        assert!(answer(&reader, to, &question).await.is_ok());
+    });
+}

@@ -159,7 +159,8 @@ pub struct Diff {
 #[derive(Debug, Args)]
 pub struct Bisect {
     /// Such as 'wallet <application id> NGN balance >= 0', 'wallets NGN balance > -1000',
-    /// 'transactions <reference> status != REJECTED' or 'trial-balance NGN debit = credit'
+    /// 'transactions <reference> status != REJECTED' or 'trial-balance NGN debit = credit'. A wallet is judged from its
+    /// first booking on, a payment from when it was initiated; what is unknown at the end is an error
     #[arg(long, value_name = "ASSERTION")]
     pub assert: String,
     /// Look no further than this moment [default: the end of the log]
@@ -228,7 +229,7 @@ pub struct Export {
 /// What is imported.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// What `export --format jsonl` wrote, whole
+    /// What `export --format jsonl` wrote, whole; a file, for it is read twice
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 }

@@ -4,6 +4,7 @@
 //!   needs to know one address only, and no client has to follow redirects of a `POST`. Without a known leader it is
 //!   503 with `Retry-After`.
 //! * A read is answered here, once this node has seen everything that any node has acknowledged before the read began.
+//!   Only what the leader alone can tell is passed on: where an instant ends that is hardly over (`audit::past`).
 //!
 //! Budget: on the leader, one look at a clock. On a follower, one look at the end of the log per read, shared by the
 //! reads that wait for it.
@@ -77,13 +78,21 @@ pub(crate) async fn way(app: &App, request: Request) -> Result<Way, ApiError> {
     match app.engine().role() {
         // It leads, though its lease was not renewed in time: the append will tell.
         Role::Leading => Ok(Way::Here(request)),
-        Role::Following(leader) => {
-            let address = leader.and_then(|leader| leader.address);
-            let known = address.filter(|_| !request.headers().contains_key(FORWARDED));
-            let address = known.ok_or(Code::Unavailable)?;
-            pass_on(&address, request).await.map(Way::Answered)
-        }
+        Role::Following(_) => to_leader(app, request).await.map(Way::Answered),
     }
+}
+
+/// Has the leader answer a call that came to a node that follows.
+///
+/// # Errors
+/// 503: nobody leads, the leader cannot be reached, or the call was passed on before.
+pub(crate) async fn to_leader(app: &App, request: Request) -> Result<Response, ApiError> {
+    let address = match app.engine().role() {
+        Role::Following(leader) => leader.and_then(|leader| leader.address),
+        Role::Leading => None,
+    };
+    let known = address.filter(|_| !request.headers().contains_key(FORWARDED));
+    pass_on(&known.ok_or(Code::Unavailable)?, request).await
 }
 
 /// Of a ledger that is served as it was, everything is read here; a token exchange writes nothing either.

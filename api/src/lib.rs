@@ -56,10 +56,10 @@ pub fn joined(app: App, routes: Router<App>) -> Router {
         .with_state(app)
 }
 
-async fn not_found(_: Request) -> ApiError {
+pub(crate) async fn not_found(_: Request) -> ApiError {
     Code::NotFound.into()
 }
 
-async fn method_not_allowed(_: Method) -> ApiError {
+pub(crate) async fn method_not_allowed(_: Method) -> ApiError {
     Code::MethodNotAllowed.into()
 }

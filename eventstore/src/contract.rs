@@ -27,6 +27,12 @@ pub trait Harness: Send + Sync {
     async fn rival(&self, store: &Arc<dyn EventStore>) -> Arc<dyn EventStore> {
         store.clone()
     }
+
+    /// Puts copies of the first row before it, as somebody with access to the database could. False where there is no
+    /// such place.
+    async fn misplace(&self, _store: &Arc<dyn EventStore>, _places: &[i64]) -> bool {
+        false
+    }
 }
 
 /// Runs all scenarios.
@@ -44,6 +50,7 @@ pub async fn run(harness: &dyn Harness) {
     a_log_opened_again_is_complete(harness).await;
     of_two_writers_one_wins_each_place(harness).await;
     readers_see_whole_batches_only(harness.fresh().await).await;
+    rows_before_the_first_event_are_found(harness).await;
 }
 
 /// `count` chained records after `after`, with made-up bytes. The chain starts anew at `after`.
@@ -264,4 +271,16 @@ async fn readers_see_whole_batches_only(store: Arc<dyn EventStore>) {
     }
     writing.await.expect("writer");
     assert_eq!(store.head().await.expect("head").position.number(), 1000);
+}
+
+async fn rows_before_the_first_event_are_found(harness: &dyn Harness) {
+    let store = harness.fresh().await;
+    let records = records(Position::START, 20);
+    store.append(Position::START, batch(records.clone())).await.expect("append");
+    assert!(store.misplaced(10).await.expect("misplaced").is_empty());
+    if harness.misplace(&store, &[0, -7]).await {
+        assert_eq!(store.misplaced(10).await.expect("misplaced"), [-7, 0]);
+        assert_eq!(store.misplaced(1).await.expect("misplaced"), [-7]);
+        assert_eq!(all(&store).await, records, "no read sees them");
+    }
 }

@@ -96,6 +96,12 @@ pub trait EventStore: Send + Sync + 'static {
     /// Up to `limit` records after `after`, ascending.
     async fn read(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError>;
 
+    /// Places of rows that stand before the first event, where no read looks and nothing may stand: up to `limit`,
+    /// ascending. Nothing but damage puts one there; a store that can hold none has none.
+    async fn misplaced(&self, _limit: usize) -> Result<Vec<i64>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// The key of a subject; `None` when there was none or it was destroyed.
     async fn subject_key(&self, subject: SubjectId) -> Result<Option<SubjectKey>, StoreError>;
 

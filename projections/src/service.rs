@@ -173,6 +173,14 @@ impl Views {
         self.signals.status.borrow().clone()
     }
 
+    /// Another program has brought all views to here at least.
+    pub(crate) fn have_reached(&self, at: Position) {
+        let advance = |status: &mut Vec<ViewStatus>| {
+            status.iter_mut().for_each(|view| view.position = view.position.max(at));
+        };
+        self.signals.status.send_modify(advance);
+    }
+
     /// Writes what is folded and ends the background work. Reading still works; following again does not.
     pub async fn stop(&self) {
         self.signals.stop.send_replace(true);

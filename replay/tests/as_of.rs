@@ -6,7 +6,7 @@ mod naive;
 use flexledger_domain::testing::{Dice, World};
 use flexledger_domain::{Instant, Position};
 use flexledger_projections::{Views, audit};
-use flexledger_replay::as_of::AsOfError;
+use flexledger_replay::as_of::{AsOfError, Question, answer};
 use flexledger_replay::bisect::bisect;
 use flexledger_replay::moment::Moment;
 use naive::{Naive, ask, decimal, opened, unknown, whole};
@@ -238,4 +238,61 @@ proptest! {
             }
         });
     }
+}
+
+/// A wallet that is not there yet fails nothing, and one that nobody has is no answer.
+#[test]
+fn bisect_judges_what_is_there_and_refuses_what_is_unknown() {
+    run(async {
+        let world = (1..50)
+            .map(|seed| World::random(seed, 80))
+            .find(|world| Naive::of(&world.history).entries.values().any(|entries| !entries.is_empty()));
+        let world = world.expect("a history with a booking");
+        let (_place, store, views) = opened(&world).await;
+        let to = Position::new(world.history.len() as u64);
+        let naive = Naive::of(&world.history);
+        let ((id, currency), entries) = naive.entries.iter().find(|(_, entries)| !entries.is_empty()).expect("one");
+        let first = entries[0]["position"].as_u64();
+        let ask = async |text: String, to| {
+            let assertion = text.parse().expect("an assertion");
+            bisect(&views, &store, &assertion, to, &mut |_, _| {}).await
+        };
+        // No wallet ever meets these: they fail after the first booking, by both methods.
+        for figure in ["balance > 900000000000000", "total_debited < 0", "total_credited > 900000000000000"] {
+            let found = ask(format!("wallet {id} {currency} {figure}"), to).await.expect("an answer");
+            assert_eq!((found.holds, found.position), (false, first), "{figure}");
+            assert!(found.event.is_some());
+        }
+        let nobody = "3fa85f64-5717-4562-b3fc-2c963f66afa6";
+        for text in [
+            format!("wallet {nobody} {currency} balance >= 0"),
+            format!("wallet {id} XXX balance >= 0"),
+            "wallets XXX balance >= 0".to_owned(),
+            "trial-balance XXX debit = credit".to_owned(),
+            "transactions TXN-00000001-00000000 status != REJECTED".to_owned(),
+        ] {
+            assert!(matches!(ask(text.clone(), to).await, Err(AsOfError::Unknown(_))), "{text}");
+        }
+        let early = ask(format!("wallet {id} {currency} balance >= 0"), Position::START).await;
+        assert!(matches!(early, Err(AsOfError::Unknown(_))));
+    });
+}
+
+/// A reader opens the views before it asks whether they reach so far, and whoever keeps them goes on in between.
+#[test]
+fn views_that_go_on_while_they_are_opened_answer() {
+    run(async {
+        let world = World::random(5, 80);
+        let (_place, store, _) = opened(&world).await;
+        let place = tempfile::tempdir().expect("a directory");
+        let url = format!("sqlite:{}", place.path().join("v.db").display());
+        let to = Position::new(world.history.len() as u64);
+        let kept = Views::open(&url, &[]).await.expect("views");
+        kept.fill(&store, Position::new(10)).await.expect("a sound history");
+        let reader = Views::open_read_only(&url).await.expect("the same views");
+        kept.fill(&store, to).await.expect("a sound history");
+        assert!(reader.hold(store.as_ref(), to).await.expect("readable"));
+        let question = Question::read("wallets", None, |_| None).expect("a question");
+        assert!(answer(&reader, to, &question).await.is_ok());
+    });
 }

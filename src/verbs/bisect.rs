@@ -40,10 +40,6 @@ fn print(found: &Found) -> Result<(), Failure> {
         println!("It holds after every event up to {} ({}).", found.to, found.method);
         return Ok(());
     };
-    if position == 0 {
-        println!("It fails before the first event.");
-        return Ok(());
-    }
     output::pairs(&[
         ("fails after", position.to_string()),
         ("event", text("kind")),

@@ -16,9 +16,7 @@ use crate::output::Progress;
 
 /// Checks the file and stores it.
 pub async fn run(config: &Config, options: &cli::Import, json: bool) -> Result<ExitCode, Failure> {
-    if !options.file.is_file() {
-        return Err(unusable(options, &"no such file"));
-    }
+    regular(options)?;
     open::data_directory(&config.data)?;
     // The store first: one that is held or not empty is told before a long file is read.
     let target = open::alone(config).await?;
@@ -82,6 +80,24 @@ async fn import(
     note(true).write(&config.data)?;
     verify::show(&checked.report, json, "")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The file is read twice, so that nothing is stored unless all of it holds: a pipe does not do.
+fn regular(options: &cli::Import) -> Result<(), Failure> {
+    if options.file.as_os_str() == "-" {
+        return Err(unusable(options, &"standard input cannot be read twice; save it to a file first"));
+    }
+    let what = std::fs::metadata(&options.file).map_err(|error| unusable(options, &error))?;
+    if what.is_dir() {
+        return Err(unusable(options, &"this is a directory"));
+    }
+    if !what.is_file() {
+        return Err(unusable(
+            options,
+            &"a pipe or device cannot be read twice; save what comes from it to a file first",
+        ));
+    }
+    Ok(())
 }
 
 fn unusable(options: &cli::Import, error: &dyn std::fmt::Display) -> Failure {

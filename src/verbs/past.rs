@@ -39,6 +39,9 @@ impl Past {
     /// Opens the log and views that stand at `moment`; at the end of the log if none is given.
     pub async fn open(config: &Config, moment: Option<Moment>) -> Result<Past, Failure> {
         let store = open::reader(config).await?;
+        if let Some(moment) = moment {
+            settle(store.as_ref(), moment).await?;
+        }
         let head = store.head().await.map_err(|error| open::unreadable(&error))?.position;
         let at = match moment {
             Some(moment) => position(store.as_ref(), moment, head).await?,
@@ -59,14 +62,24 @@ impl Past {
     }
 }
 
+/// Waits until the position of a moment does not change any more, before the end of the log is read.
+pub async fn settle(store: &dyn EventStore, moment: Moment) -> Result<(), Failure> {
+    moment.settle(store, SystemClock.now()).await.map_err(|error| no_moment(&error))
+}
+
 /// The position of a moment.
 pub async fn position(store: &dyn EventStore, moment: Moment, head: Position) -> Result<Position, Failure> {
-    moment.position(store, head, SystemClock.now()).await.map_err(|error| match error {
+    moment.position(store, head, SystemClock.now()).await.map_err(|error| no_moment(&error))
+}
+
+/// A moment that has no position.
+pub fn no_moment(error: &MomentError) -> Failure {
+    match error {
         MomentError::Malformed(_) => Failure::Usage(error.to_string()),
         MomentError::BeyondHead { .. } | MomentError::Future(_) => Failure::Found(error.to_string()),
-        MomentError::Store(error) => open::unreadable(&error),
+        MomentError::Store(error) => open::unreadable(error),
         MomentError::Damaged(_) => Failure::Store(error.to_string()),
-    })
+    }
 }
 
 /// The live views, if they are of this log and stand at `at` or later. Whatever is wrong with them otherwise, the log

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flexledger_commands::clock::{Clock, SystemClock};
-use flexledger_eventstore::EventStore;
+use flexledger_eventstore::{EventStore, Place};
 use flexledger_replay::reconcile::{DIFFERENCES_MAX, Reconcile, ReconcileError, Report, rebuild, reconcile};
 
 use super::{open, shutdown};
@@ -22,6 +22,7 @@ pub async fn compare(config: &Config, options: &cli::Views, json: bool) -> Resul
     let mut bar = Progress::for_job("events", json);
     let mut show = |done, all| bar.show(done, all);
     let job = job(config, options, &mut show).await?;
+    there(config)?;
     let report = stoppable(reconcile(job)).await;
     drop(bar);
     let report = report?.map_err(|error| failed(&error))?;
@@ -77,6 +78,17 @@ pub async fn scheduled(config: Config, store: Arc<dyn EventStore>, every: Durati
             }
             Err(error) => tracing::error!(%error, "reconcile.failed"),
         }
+    }
+}
+
+/// Refuses to compare views that nobody has made yet.
+fn there(config: &Config) -> Result<(), Failure> {
+    match config.views_place() {
+        Place::Sqlite(path) if !path.exists() => {
+            let next = "`flexledger serve` makes them, and so does `flexledger rebuild --accept-differences`.";
+            Err(Failure::Store(Failure::hint(format!("there are no views yet at {}", path.display()), next)))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -76,10 +76,10 @@ impl Server {
         options: Options,
         announce: impl FnOnce(SocketAddr) -> Result<(), Failure>,
     ) -> Result<Server, Failure> {
-        open::data_directory(&config.data)?;
         if let Some(moment) = options.as_of {
             return Server::start_frozen(config, moment, announce).await;
         }
+        open::data_directory(&config.data)?;
         // The log first: a second writer is told who holds it, not that the address is taken.
         let store = open::writer(config).await?;
         let token = token::open_or_create(&config.data)?;
@@ -112,8 +112,11 @@ impl Server {
         announce: impl FnOnce(SocketAddr) -> Result<(), Failure>,
     ) -> Result<Server, Failure> {
         let store = open::reader(config).await?;
+        past::settle(store.as_ref(), moment).await?;
         let head = store.head().await.map_err(|error| open::unreadable(&error))?.position;
         let at = past::position(store.as_ref(), moment, head).await?;
+        // Not before there is a log to serve.
+        open::data_directory(&config.data)?;
         let token = token::open_or_create(&config.data)?;
         let front = listen(config).await?;
         announce(front.address)?;

@@ -31,6 +31,9 @@ pub async fn run(config: &Config, options: &cli::Verify, json: bool) -> Result<E
     let foreign = Imported::read(&config.data).map(|imported| imported.position);
     let by_us = saved.as_ref().is_none_or(|saved| foreign.is_none_or(|end| saved.position.number() > end));
     let seed = seed.filter(|_| by_us);
+    if let (Some(path), Some(SavedHead { note: None, .. }), Some(_)) = (&options.head, &saved, &seed) {
+        return Err(unsigned(path));
+    }
     let mut bar = Progress::new("events");
     let mut tick = |done, all| bar.show(done, all);
     let report = verify(&store, Verify { saved, seed, progress: Some(&mut tick) }).await;
@@ -72,6 +75,14 @@ fn read_note(path: &Path) -> Result<Note, Failure> {
         Err(_) => text,
     };
     Note::parse(&text).map_err(|_| wrong())
+}
+
+/// Anybody can write a document without its note. Where no signature could be checked anyway, because the store was
+/// imported or has no key, what it says is compared all the same.
+fn unsigned(path: &Path) -> Failure {
+    let problem = format!("the saved head {} cannot be used: it holds no signed note", path.display());
+    let next = "Give the whole document that `flexledger head --json` wrote, or the note alone.";
+    Failure::Usage(Failure::hint(problem, next))
 }
 
 /// What to do about a log that is not what it was.

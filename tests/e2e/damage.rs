@@ -94,6 +94,22 @@ fn a_missing_event_a_forged_hash_and_a_swapped_pair_are_found() {
 }
 
 #[test]
+fn a_row_before_the_first_event_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let head = log(folder.path());
+    for place in ["0", "-7"] {
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::copy(folder.path().join("events.db"), copy.path().join("events.db")).unwrap();
+        tamper(copy.path(), &format!("INSERT INTO events SELECT {place}, body, hash FROM events WHERE position = 1"));
+        let (code, report) = verify(copy.path(), &[]);
+        assert_eq!((code, &report["position"]), (1, &Value::from(head)), "{place}");
+        let violations = report["violations"].as_array().unwrap();
+        assert_eq!((violations.len(), &violations[0]["check"]), (1, &Value::from("positions")), "{place}: {report}");
+        assert!(violations[0]["message"].as_str().unwrap().contains(place), "{report}");
+    }
+}
+
+#[test]
 fn a_saved_head_shows_a_cut_tail_and_a_rewritten_suffix() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
@@ -104,6 +120,19 @@ fn a_saved_head_shows_a_cut_tail_and_a_rewritten_suffix() {
     let saved = [note.to_str().unwrap(), document.to_str().unwrap()];
     for file in saved {
         assert_eq!(verify(data, &["--head", file]).0, 0);
+    }
+    // Without its note it says the same, and anybody could have written it.
+    let mut unsigned: Value = serde_json::from_slice(&std::fs::read(&document).unwrap()).unwrap();
+    unsigned.as_object_mut().unwrap().remove("note").unwrap();
+    for text in [unsigned.to_string(), {
+        unsigned["note"] = Value::Null;
+        unsigned.to_string()
+    }] {
+        let path = data.join("unsigned.json");
+        std::fs::write(&path, text).unwrap();
+        let refused = run(data, &["verify", "--head", path.to_str().unwrap()]);
+        assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stdout));
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("no signed note"));
     }
     tamper(data, &format!("DELETE FROM events WHERE position = {head}"));
     assert_eq!(verify(data, &[]).0, 0, "the rest is a valid log");

@@ -144,3 +144,46 @@ fn kill_9_in_an_import_leaves_nothing_that_passes_for_a_ledger() {
     assert_eq!(run(&data, &["export"]).stdout, std::fs::read(file).unwrap());
     assert_eq!(run(&data, &["verify"]).status.code(), Some(0));
 }
+
+#[test]
+fn what_is_no_file_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().to_str().unwrap();
+    for (file, said) in [
+        ("-", "standard input cannot be read twice"),
+        ("/dev/null", "cannot be read twice"),
+        (here, "directory"),
+        ("no-such-file", "No such file"),
+    ] {
+        let output = run(&folder.path().join("data"), &["import", file]);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{file}: {told}");
+        assert!(told.contains(said), "{file}: {told}");
+    }
+    assert_eq!(std::fs::read_dir(here).unwrap().count(), 0, "nothing is made for it");
+}
+
+#[test]
+fn an_export_that_ends_inside_a_command_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let server = Server::start(data);
+    let (wallet, _shop) = (application(&server, "walletapp", "alice"), application(&server, "shopapp", "bob"));
+    wallet.initiate("alice", "bob", "1");
+    assert!(server.terminate().0.success());
+    let log = run(data, &["log", "--json"]).stdout;
+    let lines = String::from_utf8(log).unwrap();
+    let command = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["command_id"].clone();
+    let commands: Vec<_> = lines.lines().map(command).collect();
+    let wallets = commands.last().unwrap();
+    let first = commands.iter().position(|command| command == wallets).unwrap() + 1;
+    let end = commands.len();
+    assert!(end > first, "the last command has several events");
+    for (to, inside) in [(first - 1, false), (first, true), (end, false)] {
+        let output = run(data, &["export", "--to", &to.to_string()]);
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(output.stdout.split_inclusive(|byte| *byte == b'\n').count(), to, "nothing else on standard output");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(told.contains(&format!("--to {end}")), inside, "{to}: {told}");
+    }
+}

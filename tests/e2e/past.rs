@@ -115,10 +115,16 @@ fn exit_states_of_questions_to_the_past() {
         (vec!["log", "--from", "999999"], 1),
         (vec!["log", "--to", "999999"], 1),
         (vec!["export", "--from", "999999"], 1),
+        (vec!["export", "--as-of", "3", "--from", "4"], 1),
+        (vec!["export", "--as-of", "3", "--from", "3"], 0),
+        (vec!["export", "--as-of", "0"], 0),
+        (vec!["export", "--to", "3", "--from", "4"], 2),
         (vec!["as-of", "0", "wallets"], 0),
         (vec!["bisect", "--assert", "wallets NGN balance >= -100.5"], 1),
         (vec!["bisect", "--assert", "wallets NGN balance >= -100.5", "--to", &then.to_string()], 0),
         (vec!["bisect", "--assert", "trial-balance NGN debit = credit"], 0),
+        (vec!["bisect", "--assert", "trial-balance USD debit = credit"], 1),
+        (vec!["bisect", "--assert", "transactions TXN-00000001-00000000 status != REJECTED"], 1),
         (vec!["bisect", "--assert", "all is well"], 2),
     ] {
         let output = run(data, &arguments);
@@ -127,6 +133,8 @@ fn exit_states_of_questions_to_the_past() {
     assert!(server.position() > then, "and the server lives on");
     let nowhere = folder.path().join("nowhere");
     assert_eq!(run(&nowhere, &["as-of", "0", "wallets"]).status.code(), Some(3));
+    assert_eq!(run(&nowhere, &["--listen", "127.0.0.1:0", "serve", "--as-of", "1"]).status.code(), Some(3));
+    assert!(!nowhere.exists(), "a reader makes nothing");
 }
 
 #[test]
@@ -145,6 +153,7 @@ fn the_whole_server_as_it_was() {
     assert_eq!(then_shop.statement().len(), 1);
     then_shop.transaction(&first).expect(200);
     assert_eq!(past.position(), then);
+    assert_eq!(past.status()["writer"]["writable"], false);
     let refused = then_wallet.try_initiate("alice", "bob", "1", None).unwrap();
     assert_eq!((refused.status, refused.code().as_str()), (409, "IDAAS-STATE-5012"));
     let token = std::fs::read_to_string(data.join("operator.token")).unwrap();

@@ -1,11 +1,13 @@
 //! Races over HTTP, each test named after the race.
 
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::client::Answer;
-use crate::server::Server;
-use crate::world::{App, application, check_statement, minor, reference};
+use crate::server::{Server, run};
+use crate::world::{App, application, check_statement, minor, present, reference};
 
 type Call<'a, T> = Box<dyn FnOnce() -> T + Send + 'a>;
 
@@ -47,10 +49,8 @@ fn concurrent_duplicates_of_one_key_make_one_payment() {
     assert_eq!(replays, 31, "all but the first are marked as repeats");
     let sent = wallet.get("/api/v1/transactions/sent").expect(200).data();
     assert_eq!(sent["totalElements"], 1);
-    let log = crate::server::run(
-        folder.path(),
-        &["log", "--kind", "transaction.initiated", "--json", "--from", &(before + 1).to_string()],
-    );
+    let log =
+        run(folder.path(), &["log", "--kind", "transaction.initiated", "--json", "--from", &(before + 1).to_string()]);
     assert_eq!(log.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count(), 1);
 }
 
@@ -111,4 +111,49 @@ fn two_hundred_parallel_payments_leave_chained_balances_that_sum_to_zero() {
         entries += statement.len();
     }
     assert_eq!((sum, entries), (0, 400));
+}
+
+/// An event has its instant before it is durable: asked about the present, the server must wait for those on their way,
+/// and record nothing at or before it any more. Fails without `close_past` in `api/src/audit/past.rs`, and on the command
+/// line without `Moment::settle`.
+#[test]
+fn as_of_the_present_against_payments_under_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let (wallet, _shop) = two(&server);
+    let token = std::fs::read_to_string(server.data.join("operator.token")).unwrap();
+    let ask = |instant: &str| {
+        let path = format!("/audit/v1/as-of/{instant}/trial-balance");
+        server.call("GET", &path, Some(token.trim()), None).expect(200).json()["position"].as_u64().unwrap()
+    };
+    let ended = AtomicBool::new(false);
+    let mut told = Vec::new();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            let (wallet, ended) = (&wallet, &ended);
+            scope.spawn(move || {
+                while !ended.load(Ordering::SeqCst) {
+                    wallet.initiate("alice", "bob", "1");
+                }
+            });
+        }
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(4) {
+            let instant = present();
+            told.push((instant.clone(), ask(&instant)));
+        }
+        let instant = present();
+        let printed = run(folder.path(), &["as-of", &instant, "trial-balance", "--json"]);
+        let printed: serde_json::Value = serde_json::from_slice(&printed.stdout).unwrap();
+        told.push((instant, printed["position"].as_u64().unwrap()));
+        ended.store(true, Ordering::SeqCst);
+    });
+    assert!(told.len() > 20, "{}", told.len());
+    for (instant, position) in &told {
+        assert_eq!(ask(instant), *position, "{instant}");
+    }
+    // Nothing is on its way: no answer waits for anything.
+    let began = Instant::now();
+    ask(&present());
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }

@@ -32,6 +32,25 @@ fn document(output: &Output) -> (i32, Value) {
 }
 
 #[test]
+fn views_that_nobody_made_are_not_called_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let server = Server::start(data);
+    pay(&server);
+    assert!(server.terminate().0.success());
+    for name in ["views.db", "views.db-wal", "views.db-shm"] {
+        let _may_be_missing = std::fs::remove_file(data.join(name));
+    }
+    let output = run(data, &["reconcile"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(told.contains("no views yet") && told.contains("flexledger rebuild"), "{told}");
+    assert!(!data.join("views.db").exists());
+    assert_eq!(run(data, &["rebuild", "--accept-differences"]).status.code(), Some(0), "it makes them");
+    assert_eq!(run(data, &["reconcile"]).status.code(), Some(0));
+}
+
+#[test]
 fn damaged_views_are_found_and_rebuilt_beside_a_server() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();

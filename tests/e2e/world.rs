@@ -36,6 +36,16 @@ impl Dice {
     }
 }
 
+/// The present instant, as it stands in a path.
+pub fn present() -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    // The command `date` knows the calendar.
+    let at = format!("@{}.{:06}", since.as_secs(), since.subsec_micros());
+    let output =
+        std::process::Command::new("date").args(["-u", "-d", &at, "+%Y-%m-%dT%H:%M:%S.%6NZ"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
 /// Registers an application with one subject and one tag of this local name.
 pub fn application(server: &Server, handle: &str, local: &str) -> App {
     let body = json!({ "name": format!("The {handle}"), "appHandle": handle }).to_string();

@@ -10,7 +10,7 @@ use flexledger_eventstore::testing::postgres::PostgresServer;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::client::{Request, call_within};
+use crate::client::{Answer, Request, call_within};
 use crate::proxy::Proxy;
 use crate::server::{Server, command};
 
@@ -82,6 +82,13 @@ impl Cluster {
     /// The first node, for setting up.
     pub fn with_first<T>(&self, work: impl FnOnce(&Server) -> T) -> T {
         work(self.nodes[0].lock().unwrap().server.as_ref().unwrap())
+    }
+
+    /// What a node tells an auditor.
+    pub fn audit(&self, node: usize, path: &str) -> Answer {
+        let path = format!("/audit/v1{path}");
+        let request = Request { method: "GET", path: &path, token: Some(&self.token), ..Request::default() };
+        call_within(self.address(node), &request, READY).unwrap()
     }
 
     pub fn status(&self, node: usize) -> Value {

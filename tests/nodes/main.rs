@@ -12,6 +12,7 @@ mod encrypted;
 mod keys;
 mod load;
 mod moving;
+mod past;
 mod proxy;
 #[allow(dead_code, reason = "a part of it is used here")]
 #[path = "../e2e/server.rs"]

@@ -5,7 +5,8 @@ use axum::response::Response;
 use flexledger_replay::diff;
 use flexledger_replay::explain;
 
-use super::{Reader, document, position};
+use super::past::position;
+use super::{Reader, document};
 use crate::app::App;
 use crate::http::error::{ApiError, Code};
 use crate::http::path::Segment;
@@ -23,10 +24,10 @@ pub(super) async fn explain(State(app): State<App>, reader: Reader, reference: S
 }
 
 /// `GET /audit/v1/diff?from=T1&to=T2`: what changed after the one moment up to the other.
-pub(super) async fn diff(State(app): State<App>, reader: Reader, query: Query) -> Result<Response, ApiError> {
+pub(super) async fn diff(State(app): State<App>, mut reader: Reader, query: Query) -> Result<Response, ApiError> {
     let moment = |name: &str| query.first(name).ok_or_else(|| ApiError::invalid(format!("{name} is required")));
-    let from = position(&app, reader.end, moment("from")?).await?;
-    let to = position(&app, reader.end, moment("to")?).await?;
+    let from = position(&app, &mut reader, moment("from")?).await?;
+    let to = position(&app, &mut reader, moment("to")?).await?;
     if from > to {
         return Err(ApiError::invalid("from must not be beyond to"));
     }

@@ -2,13 +2,16 @@
 //! nothing else.
 //!
 //! The documents are those of the room `replay`, which the command line prints as well. Every answer names the end of
-//! the log as it was when the work on it began.
+//! the log that it was made from.
 
 mod as_of;
 mod events;
 mod explain;
+mod past;
 mod proofs;
 mod trees;
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
@@ -17,15 +20,15 @@ use axum::http::request::Parts;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use flexledger_domain::Position;
 use flexledger_eventstore::{Head, StoreError};
 use flexledger_replay::as_of::{AsOfError, QuestionError};
-use flexledger_replay::moment::{Moment, MomentError};
+use flexledger_replay::moment::MomentError;
 use serde::Serialize;
 
 pub use trees::{Trees, follow};
 
 use crate::app::App;
+use crate::forward;
 use crate::http::auth::{Digest, bearer};
 use crate::http::error::{ApiError, Code};
 
@@ -44,21 +47,36 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/as-of/{moment}/{view}/{key}", get(as_of::one))
         .route("/explain/{reference}", get(explain::explain))
         .route("/diff", get(explain::diff))
+        // Inside the layer: what is not there is answered from a log as well.
+        .fallback(crate::not_found)
+        .method_not_allowed_fallback(crate::method_not_allowed)
         .layer(from_fn_with_state(app.clone(), mark))
 }
 
-/// The durable end of the log when the work on an answer began.
-#[derive(Debug, Clone, Copy)]
-struct End(Head);
+/// The durable end of the log that an answer is made from: as it was when the work on it began, or later where that
+/// had to wait.
+#[derive(Debug, Clone)]
+struct End(Arc<Mutex<Head>>);
+
+impl End {
+    fn get(&self) -> Head {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Notes the end of the log, for the handler and for the headers.
-async fn mark(State(app): State<App>, mut request: Request, next: Next) -> Response {
+async fn mark(State(app): State<App>, request: Request, next: Next) -> Response {
     if let Err(failure) = app.engine().settle().await {
         return ApiError::from(failure).into_response();
     }
-    let head = app.engine().status().head;
-    request.extensions_mut().insert(End(head));
+    let (mut request, for_leader) = past::is_for_leader(&app, request).await;
+    if for_leader {
+        return forward::to_leader(&app, request).await.into_response();
+    }
+    let end = End(Arc::new(Mutex::new(app.engine().status().head)));
+    request.extensions_mut().insert(end.clone());
     let mut response = next.run(request).await;
+    let head = end.get();
     let headers = response.headers_mut();
     headers.insert(LEDGER_POSITION, HeaderValue::from(head.position.number()));
     if let Ok(hash) = HeaderValue::from_str(&head.hash.to_string()) {
@@ -70,6 +88,15 @@ async fn mark(State(app): State<App>, mut request: Request, next: Next) -> Respo
 /// The operator or an auditor, authenticated, and the end of the log.
 struct Reader {
     end: Head,
+    told: End,
+}
+
+impl Reader {
+    /// The answer is made from a newer end.
+    fn renew(&mut self, end: Head) {
+        self.end = end;
+        *self.told.0.lock().unwrap_or_else(PoisonError::into_inner) = end;
+    }
 }
 
 impl FromRequestParts<App> for Reader {
@@ -80,10 +107,10 @@ impl FromRequestParts<App> for Reader {
         let given = Digest::of(token.as_bytes());
         let operator = app.settings().operator_token.as_ref().is_some_and(|expected| expected.matches(&given));
         if !operator && app.engine().directory().auditor(&given.hex()).is_none() {
-            return Err(Code::InvalidToken.into());
+            return Err(ApiError::not_token("the token is neither the operator's nor an auditor's"));
         }
-        let End(end) = *parts.extensions.get::<End>().ok_or(Code::Internal)?;
-        Ok(Reader { end })
+        let told = parts.extensions.get::<End>().ok_or(Code::Internal)?.clone();
+        Ok(Reader { end: told.get(), told })
     }
 }
 
@@ -94,12 +121,6 @@ fn document<T: Serialize>(document: &T) -> Result<Response, ApiError> {
         ApiError::new(Code::Internal)
     })?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response())
-}
-
-/// Reads a moment and finds its position in the log that ends at `end`.
-async fn position(app: &App, end: Head, text: &str) -> Result<Position, ApiError> {
-    let moment: Moment = text.parse()?;
-    Ok(moment.position(app.engine().store().as_ref(), end.position, app.now()).await?)
 }
 
 /// A problem of 422 with its reason.

@@ -191,7 +191,7 @@ impl FromRequestParts<App> for Operator {
         let given = Digest::of(token.as_bytes());
         match &app.settings().operator_token {
             Some(expected) if expected.matches(&given) => Ok(Operator),
-            _ => Err(Code::InvalidToken.into()),
+            _ => Err(ApiError::not_token("the token is not the operator's")),
         }
     }
 }

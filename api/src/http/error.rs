@@ -186,6 +186,12 @@ impl ApiError {
         ApiError { code: Code::Invalid, errors: vec![problem.into()], retry_after: None }
     }
 
+    /// `AUTH-1002` for a token that is no JWT.
+    #[must_use]
+    pub fn not_token(problem: &str) -> Self {
+        ApiError { errors: vec![problem.to_owned()], ..ApiError::new(Code::InvalidToken) }
+    }
+
     /// Over the limit; the text names the seconds until there is room again.
     #[must_use]
     pub fn throttled(seconds: u32) -> Self {

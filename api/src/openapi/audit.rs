@@ -334,7 +334,8 @@ pub const SHAPES: &[Shape] = &[
 pub fn operations() -> Vec<Operation> {
     let place = |name, about| may(name, Range(0, i64::MAX as u64)).about(about);
     let as_of = "`moment` is a log position, or an instant (RFC 3339). Unknown keys are 404; a moment beyond the end of \
-                 the log is 422. `statement` and `transactions` need a key, and `settlement` takes a date.";
+                 the log is 422. An instant keeps its position for ever; while that cannot be told, because the log \
+                 cannot be written, it is 503. `statement` and `transactions` need a key, and `settlement` takes a date.";
     let page = |operation: Operation| {
         operation
             .with(may("currency", Text).about("Of a statement; `NGN` if left out."))

@@ -42,7 +42,7 @@ async fn status(State(app): State<App>, _: Operator) -> Response {
         w.name("writer").object(|w| {
             w.count("epoch", engine.epoch.0);
             w.count("queue", u64::try_from(engine.queue).unwrap_or(u64::MAX));
-            w.flag("writable", engine.writable);
+            w.flag("writable", engine.writable && !app.settings().frozen);
             w.flag("leads", engine.leads);
             if let Role::Following(Some(leader)) = app.engine().role() {
                 w.text("leader", leader.address.as_deref().unwrap_or(&leader.node));

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use flexledger_domain::Position;
 use flexledger_eventstore::hash::{Hash, chain_hash};
+use flexledger_eventstore::memory::Fault;
 use flexledger_eventstore::merkle::{verify_consistency, verify_inclusion};
 use flexledger_eventstore::note::{HeadSigner, Note};
 use serde_json::{Value, json};
@@ -47,6 +48,38 @@ async fn only_the_operator_and_auditors_read_it() {
         assert_eq!(answer.status, status);
         let kind = if status == 200 { "application/json" } else { "application/problem+json" };
         assert_eq!(answer.headers["content-type"], kind);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_not_called_a_jwt() {
+    let (world, _, _, _) = played().await;
+    for (path, detail) in [
+        ("/audit/v1/head", "the token is neither the operator's nor an auditor's"),
+        ("/operator/v1/status", "the token is not the operator's"),
+    ] {
+        let refused = world.get(path, "x").await;
+        assert_eq!((refused.status, &refused.json["detail"]), (401, &json!(detail)), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_names_the_end_of_the_log() {
+    let (world, _, _, _) = played().await;
+    let head = world.audit("/head").await.fine();
+    for (method, path, status) in [
+        ("GET", "/audit/v1/nothing", 404),
+        ("POST", "/audit/v1/as-of/1", 404),
+        ("POST", "/audit/v1/head", 405),
+        ("DELETE", "/audit/v1/as-of/1/wallets", 405),
+        ("GET", "/audit/v1/as-of/x/wallets", 400),
+    ] {
+        let answer = world.raw(method, path, OPERATOR, &[], "").await;
+        assert_eq!((answer.status, answer.json["status"].as_u64()), (status, Some(u64::from(status))), "{path}");
+        for name in ["ledger-position", "ledger-head"] {
+            assert_eq!(answer.headers[name], head.headers[name], "{method} {path}");
+        }
+        assert!(status != 405 || answer.headers.contains_key("allow"), "{path}");
     }
 }
 
@@ -215,6 +248,55 @@ async fn the_past_is_what_it_was() {
     assert_eq!(instant.json["position"], end);
     let tag = world.audit(&format!("/as-of/{end}/tags/bob@shopapp")).await.fine();
     assert_eq!(tag.json["tags"][0]["owner_application_id"], json!(shop.id));
+}
+
+/// The payment has its instant when it is decided, and is durable later. Fails without `close_past`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_of_the_present_against_a_payment_that_is_on_its_way() {
+    let (world, wallet, _, _) = played().await;
+    world.later(60);
+    let now = world.app.now();
+    world.store.fail_next(Fault::Slow(std::time::Duration::from_millis(100)));
+    let asked = async {
+        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        world.audit(&format!("/as-of/{now}/trial-balance")).await.fine()
+    };
+    let (_, first) = tokio::join!(world.pay(&wallet, "3"), asked);
+    let at = number(&first.json["position"]);
+    assert_eq!(first.headers["ledger-position"], at.to_string().as_str(), "the end that it was made from");
+    // The clock stands still; what comes now comes later all the same.
+    world.pay(&wallet, "4").await;
+    for path in [format!("/as-of/{now}/trial-balance"), format!("/as-of/{now}/wallets")] {
+        assert_eq!(world.audit(&path).await.fine().json["position"], at, "{path}");
+    }
+    let diff = world.audit(&format!("/diff?from=0&to={now}")).await.fine();
+    assert_eq!(diff.json["to"], at);
+    (0..3).for_each(|_| world.store.fail_next(Fault::Unavailable));
+    world.later(60);
+    let now = world.app.now();
+    let body = json!({"name": "Ada"});
+    let (_, refused) = tokio::join!(world.post("/operator/v1/auditors", OPERATOR, &body), async {
+        while world.app.engine().status().writable {
+            tokio::task::yield_now().await;
+        }
+        world.audit(&format!("/as-of/{now}/wallets")).await
+    });
+    assert_eq!((refused.status, refused.headers["retry-after"].to_str().unwrap()), (503, "1"));
+}
+
+/// A clock that was set back does not make the past the future.
+#[tokio::test]
+async fn an_instant_up_to_the_newest_event_is_never_in_the_future() {
+    let (world, _, _, _) = played().await;
+    let newest = world.app.engine().status().recorded_at;
+    let end = number(&world.audit("/head").await.fine().json["position"]);
+    world.clock.set(flexledger_domain::Instant::from_micros(newest.micros() - 60_000_000));
+    for (instant, status) in [(newest.micros() - 1, 200), (newest.micros(), 200), (newest.micros() + 1, 422)] {
+        let instant = flexledger_domain::Instant::from_micros(instant);
+        let answer = world.audit(&format!("/as-of/{instant}/wallets")).await;
+        assert_eq!(answer.status, status, "{instant}: {}", answer.text);
+        assert!(instant != newest || answer.json["position"] == end);
+    }
 }
 
 #[tokio::test]

@@ -70,6 +70,8 @@ pub struct Core {
     /// The end of the log including the open batch.
     head: Head,
     last: Instant,
+    /// Nothing may be recorded before this any more, whatever the clock says: the past was asked for up to there.
+    earliest: Instant,
     open: OpenBatch,
     unsaved_keys: Vec<Used>,
     clock: Arc<dyn Clock>,
@@ -101,7 +103,8 @@ impl Core {
     pub fn new(beginning: Beginning, clock: Arc<dyn Clock>, vault: Arc<Vault>, policy: Policy) -> Self {
         let Beginning { ledger, parties, index, unsaved_keys, head, last } = beginning;
         let (open, ids) = (OpenBatch::default(), RandomIds::default());
-        Core { ledger, parties, index, head, last, open, unsaved_keys, clock, ids, vault, policy, broken: false }
+        let (earliest, broken) = (Instant::MIN, false);
+        Core { ledger, parties, index, head, last, earliest, open, unsaved_keys, clock, ids, vault, policy, broken }
     }
 
     /// The state, decided commands included.
@@ -127,6 +130,21 @@ impl Core {
     /// The instant of the newest event.
     pub fn last(&self) -> Instant {
         self.last
+    }
+
+    /// Nothing is recorded before this any more.
+    pub fn earliest(&self) -> Instant {
+        self.earliest
+    }
+
+    /// From here on everything is recorded at `earliest` or later.
+    pub fn record_from(&mut self, earliest: Instant) {
+        self.earliest = self.earliest.max(earliest);
+    }
+
+    /// The instant of what is decided now.
+    fn now(&self) -> Instant {
+        self.last.max(self.earliest).max(self.clock.now())
     }
 
     /// The end of the log including the open batch.
@@ -175,7 +193,7 @@ impl Core {
 
     /// Decides one command; its events join the open batch.
     pub fn carry_out<C: Command>(&mut self, command: &C) -> Result<Reply<C::Outcome>, Failure> {
-        let now = self.last.max(self.clock.now());
+        let now = self.now();
         let actor = command.actor();
         let used = command.idempotency().and_then(|key| self.index.find(KeyDigest::new(actor, key), now));
         if let Some(position) = used {
@@ -205,7 +223,7 @@ impl Core {
 
     /// Adds events that no command asked for: the opening of the log and of an epoch.
     pub fn add_events(&mut self, events: Vec<Event>) -> Result<(), Failure> {
-        let now = self.last.max(self.clock.now());
+        let now = self.now();
         let command = CommandId::from_uuid(self.ids.uuid());
         let from = self.head.position.next().number();
         let recorded = events.into_iter().zip(from..).map(|(event, number)| Recorded {

@@ -65,6 +65,35 @@ impl<C: Command> Job for Pending<C> {
     }
 }
 
+/// Ends the past at an instant: once it is told, everything recorded at or before is durable, and nothing more will be.
+pub struct Close {
+    until: Instant,
+    caller: oneshot::Sender<Result<(), Failure>>,
+}
+
+impl Close {
+    /// The instant, and where its caller listens.
+    pub fn new(until: Instant) -> (Self, oneshot::Receiver<Result<(), Failure>>) {
+        let (caller, told) = oneshot::channel();
+        (Close { until, caller }, told)
+    }
+}
+
+impl Job for Close {
+    fn run(&mut self, core: &mut Core) {
+        core.record_from(Instant::from_micros(self.until.micros().saturating_add(1)));
+    }
+
+    fn finish(self: Box<Self>) {
+        let _gone = self.caller.send(Ok(()));
+    }
+
+    /// A follower fails it as well: it cannot speak for the leader.
+    fn fail(self: Box<Self>, failure: Failure) {
+        let _gone = self.caller.send(Err(failure));
+    }
+}
+
 /// A question about the state, answered between two commands.
 pub struct Question<T, F> {
     ask: Option<F>,

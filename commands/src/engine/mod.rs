@@ -20,7 +20,7 @@ use flexledger_eventstore::{Candidate, EventStore, Head, Leaves, Tail, record};
 use tokio::sync::{mpsc, oneshot};
 
 use self::core::Core;
-use self::job::{Pending, Question, Reply};
+use self::job::{Close, Pending, Question, Reply};
 pub use self::load::LoadError;
 pub use self::role::Role;
 use self::role::Roles;
@@ -240,6 +240,30 @@ impl Engine {
         let (job, answer) = Question::new(ask);
         self.enqueue(Message::Job(Box::new(job)))?;
         answer.await.map_err(|_| Failure::Unavailable)
+    }
+
+    /// Waits until the log holds everything that is recorded at or before an instant: what was decided before is durable
+    /// then, and what is decided later is recorded later, whatever the clock says. So the position that the instant means
+    /// never changes again, unless the clock of this machine, or of the node that leads next, is behind it when the term
+    /// of this writer has ended.
+    ///
+    /// Returns at once where a later event is durable. Otherwise it stands in the queue like a question: it costs no disk
+    /// sync and holds nothing up.
+    ///
+    /// # Errors
+    /// [`Failure::Busy`], or [`Failure::Unavailable`]: the log cannot be written, this node does not lead, or the instant
+    /// lies in the future.
+    pub async fn close_past(&self, instant: Instant) -> Result<(), Failure> {
+        let newest = self.status().recorded_at;
+        if instant < newest {
+            return Ok(());
+        }
+        if instant > newest && instant > self.shared.clock.now() {
+            return Err(Failure::Unavailable);
+        }
+        let (job, closed) = Close::new(instant);
+        self.enqueue(Message::Job(Box::new(job)))?;
+        closed.await.map_err(|_| Failure::Unavailable)?
     }
 
     fn enqueue(&self, message: Message) -> Result<(), Failure> {

@@ -272,7 +272,10 @@ impl Writer {
         let (clock, vault, policy) = (self.shared.clock.clone(), self.shared.vault.clone(), self.shared.policy.clone());
         vault.reload().await?;
         self.shared.set_head(loaded.beginning.head, loaded.beginning.last, loaded.beginning.ledger.system.epoch);
+        // What was told about the past stays true.
+        let earliest = self.core.earliest();
         self.core = Core::new(loaded.beginning, clock, vault, policy);
+        self.core.record_from(earliest);
         self.shared.tail.skip_to(self.durable);
         Ok(())
     }

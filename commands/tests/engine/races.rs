@@ -1,10 +1,12 @@
 //! Races: each test is named after the race it runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use flexledger_commands::{Failure, transfer};
 use flexledger_domain::payments::{Accept, Refusal, Reject};
-use flexledger_eventstore::memory::MemoryStore;
+use flexledger_domain::{Instant, Span};
+use flexledger_eventstore::memory::{Fault, MemoryStore};
 use futures::future::join_all;
 
 use crate::world::World;
@@ -70,4 +72,68 @@ async fn unknown_and_finished_payments_are_told_apart() {
     assert_eq!(refused(accept(world.receiver, guessed).await), Failure::Refused(Refusal::NotFound.into()));
     let beyond = "TXN-99999999-00000000".parse().unwrap();
     assert_eq!(refused(accept(world.receiver, beyond).await), Failure::Refused(Refusal::NotFound.into()));
+}
+
+/// How many events the log holds that were recorded at or before an instant.
+async fn recorded_by(world: &World, instant: Instant) -> usize {
+    world.history().await.iter().filter(|event| event.recorded_at <= instant).count()
+}
+
+/// The clock stands still, so whatever is decided after the instant was closed would be recorded at it. Fails without
+/// the wait for what is on its way, and without `record_from` in `Close::run`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_the_past_against_payments_at_the_same_instant() {
+    let store = MemoryStore::new();
+    let world = World::new(Arc::new(store.clone()), None).await;
+    for round in 0..20 {
+        let now = world.engine.status().recorded_at.plus(Span::from_micros(1_000));
+        world.clock.set(now);
+        store.fail_next(Fault::Slow(Duration::from_millis(20)));
+        let (_, counted) = tokio::join!(world.initiate(1, None), async {
+            tokio::time::sleep(Duration::from_millis(round)).await;
+            world.engine.close_past(now).await.unwrap();
+            let counted = recorded_by(&world, now).await;
+            world.initiate(2, None).await.unwrap();
+            counted
+        });
+        assert_eq!(recorded_by(&world, now).await, counted, "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_past_stays_closed_when_the_state_is_read_again_and_the_clock_goes_back() {
+    let store = MemoryStore::new();
+    let world = World::new(Arc::new(store.clone()), None).await;
+    let start = world.engine.status().recorded_at;
+    let now = start.plus(Span::from_seconds(10));
+    world.clock.set(now);
+    world.engine.close_past(now).await.unwrap();
+    let counted = recorded_by(&world, now).await;
+    assert_eq!(world.engine.status().head.position.number(), u64::try_from(counted).unwrap(), "nothing was written");
+    world.clock.set(start);
+    assert_eq!(world.engine.close_past(now).await, Err(Failure::Unavailable), "it is in the future now");
+    store.fail_next(Fault::Unavailable);
+    assert_eq!(world.initiate(1, None).await.map(|_| ()), Err(Failure::Unavailable));
+    world.writable().await;
+    world.initiate(1, None).await.unwrap();
+    assert_eq!(recorded_by(&world, now).await, counted);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_past_cannot_be_closed_while_the_log_cannot_be_written() {
+    let store = MemoryStore::new();
+    let world = World::new(Arc::new(store.clone()), None).await;
+    let before = world.engine.status().recorded_at;
+    let now = before.plus(Span::from_seconds(10));
+    world.clock.set(now);
+    store.fail_next(Fault::Slow(Duration::from_millis(50)));
+    (0..2).for_each(|_| store.fail_next(Fault::Unavailable));
+    let (first, second) = (world.initiate(1, None), async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::join!(world.initiate(2, None), world.engine.close_past(now))
+    });
+    let (first, (lost, closed)) = tokio::join!(first, second);
+    assert!(first.is_ok());
+    assert_eq!((lost.map(|_| ()), closed), (Err(Failure::Unavailable), Err(Failure::Unavailable)));
+    assert_eq!(world.engine.close_past(before).await, Ok(()), "later events are durable");
 }

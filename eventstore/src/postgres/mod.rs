@@ -47,6 +47,7 @@ const READ_RECORDS_MAX: usize = 1_000_000;
 const HEAD: &str = "SELECT position, hash FROM flexledger_log.events ORDER BY position DESC LIMIT 1";
 const READ: &str =
     "SELECT position, body, hash FROM flexledger_log.events WHERE position > $1 ORDER BY position LIMIT $2";
+const MISPLACED: &str = "SELECT position FROM flexledger_log.events WHERE position < 1 ORDER BY position LIMIT $1";
 const KEY: &str = "SELECT subject, sealed FROM flexledger_log.subject_keys WHERE subject = $1";
 const KEYS: &str = "SELECT subject, sealed FROM flexledger_log.subject_keys ORDER BY subject";
 const DESTROY_KEY: &str = "DELETE FROM flexledger_log.subject_keys WHERE subject = $1";
@@ -205,6 +206,11 @@ impl EventStore for PostgresStore {
         let limit = limit.min(READ_RECORDS_MAX);
         let query = sqlx::query(READ).bind(signed(after.number())).bind(signed(limit as u64));
         self.rows(query).await?.iter().map(record).collect()
+    }
+
+    async fn misplaced(&self, limit: usize) -> Result<Vec<i64>, StoreError> {
+        let rows = self.rows(sqlx::query(MISPLACED).bind(signed(limit as u64))).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
     async fn subject_key(&self, subject: SubjectId) -> Result<Option<SubjectKey>, StoreError> {

@@ -36,6 +36,7 @@ pub use open::Mode;
 const READ_RECORDS_MAX: usize = 1_000_000;
 
 const HEAD: &str = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1";
+const MISPLACED: &str = "SELECT position FROM events WHERE position < 1 ORDER BY position LIMIT ?";
 const KEY: &str = "SELECT subject, sealed FROM subject_keys WHERE subject = ?";
 const KEYS: &str = "SELECT subject, sealed FROM subject_keys ORDER BY subject";
 const DESTROY_KEY: &str = "DELETE FROM subject_keys WHERE subject = ?";
@@ -161,6 +162,11 @@ impl EventStore for SqliteStore {
 
     async fn read(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
         self.records.read(after, limit.min(READ_RECORDS_MAX)).await
+    }
+
+    async fn misplaced(&self, limit: usize) -> Result<Vec<i64>, StoreError> {
+        let rows = self.readers.fetch_all(sqlx::query(MISPLACED).bind(signed(limit as u64))).await?;
+        rows.iter().map(|row| Ok(row.try_get_unchecked(0)?)).collect()
     }
 
     async fn subject_key(&self, subject: SubjectId) -> Result<Option<SubjectKey>, StoreError> {

@@ -35,6 +35,16 @@ impl contract::Harness for Files {
         let path = self.dir.path().join(format!("{number}.db"));
         Arc::new(SqliteStore::open(&path, writer()).await.unwrap())
     }
+
+    async fn misplace(&self, _: &Arc<dyn EventStore>, places: &[i64]) -> bool {
+        let number = self.next.load(std::sync::atomic::Ordering::Relaxed) - 1;
+        let mut connection = open::writer(&self.dir.path().join(format!("{number}.db"))).await.unwrap();
+        for place in places {
+            let copy = "INSERT INTO events (position, body, hash) SELECT ?, body, hash FROM events WHERE position = 1";
+            connection.execute(sqlx::query(copy).bind(place)).await.unwrap();
+        }
+        true
+    }
 }
 
 #[tokio::test]

@@ -172,6 +172,8 @@ impl Views {
                 }
             }
         }
+        // They may have gone on since they were opened.
+        self.have_reached(at);
         Ok(true)
     }
 

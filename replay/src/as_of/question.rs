@@ -24,7 +24,7 @@ pub enum QuestionError {
     #[error("{0}")]
     Key(&'static str),
     /// A key that is none.
-    #[error("{0} is malformed")]
+    #[error("nothing is known by this key: {0} is malformed")]
     Malformed(&'static str),
     /// Not three capital letters.
     #[error("currency must be three capital letters")]

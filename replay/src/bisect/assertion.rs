@@ -1,7 +1,7 @@
 //! What can be asserted, and how it is written:
 //!
 //! ```text
-//! wallet <application id> <currency> balance|total_debited|total_credited <op> <decimal>
+//! wallet <application id> <currency> balance|total_debited|total_credited <op> <decimal>     from its first booking
 //! wallets <currency> balance|total_debited|total_credited <op> <decimal>       each wallet that was booked on
 //! transactions <reference> status =|!= <state>
 //! trial-balance <currency> debit = credit
@@ -55,7 +55,7 @@ pub enum Operator {
 /// What is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    /// A figure of one wallet, in a currency. A wallet that is not there holds nothing.
+    /// A figure of one wallet, in a currency, once it was booked on.
     Wallet(ApplicationId, String, Figure),
     /// A figure of each wallet in a currency that was booked on.
     Wallets(String, Figure),

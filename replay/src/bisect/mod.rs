@@ -3,6 +3,9 @@
 //! Sums of a wallet never shrink, so an upper bound on one that once fails never holds again: its first failure is found
 //! by halving the log, with one question to the views per step. Any other assertion may fail and hold again, so the log
 //! is folded from its beginning and looked at after each event that matters.
+//!
+//! A wallet is judged from its first booking on, a payment from when it was initiated: what is not there yet fails
+//! nothing. What is not there at the end of the range either is unknown, and no answer.
 
 mod assertion;
 
@@ -37,16 +40,16 @@ pub struct Found {
     pub method: &'static str,
     /// Whether it held after every event.
     pub holds: bool,
-    /// The first event after which it fails; null when it holds, or fails before any event.
+    /// The first event after which it fails; null when it holds.
     pub event: Option<Map<String, Value>>,
-    /// Where that event stands: 0 when it fails before any event.
+    /// Where that event stands.
     pub position: Option<u64>,
 }
 
 /// Looks for the first failure up to `to`. `progress` is told how far a scan has come.
 ///
 /// # Errors
-/// [`AsOfError`] when log or views cannot be read, or a sum does not fit.
+/// [`AsOfError`] when what is asserted on is unknown at `to`, log or views cannot be read, or a sum does not fit.
 pub async fn bisect(
     views: &Views,
     store: &Arc<dyn EventStore>,
@@ -54,13 +57,14 @@ pub async fn bisect(
     to: Position,
     progress: &mut (dyn FnMut(u64, u64) + Send),
 ) -> Result<Found, AsOfError> {
+    known(views, assertion, to).await?;
     let (method, position) = match assertion.fails_for_good() {
         Some((application, figure)) => ("halving", halve(views, assertion, application, figure, to).await?),
         None => ("scan", scan(store, assertion, to, progress).await?),
     };
     let event = match position {
-        Some(position) if position > Position::START => Some(event(store.as_ref(), position).await?),
-        _ => None,
+        Some(position) => Some(event(store.as_ref(), position).await?),
+        None => None,
     };
     Ok(Found {
         assertion: assertion.to_string(),
@@ -70,6 +74,24 @@ pub async fn bisect(
         event,
         position: position.map(Position::number),
     })
+}
+
+/// Refuses what nobody has: an assertion on it would hold for ever, and say nothing.
+async fn known(views: &Views, assertion: &Assertion, to: Position) -> Result<(), AsOfError> {
+    let application = match assertion.subject() {
+        Subject::Transaction(reference) => {
+            let found = views.payment_as_of(*reference, to).await?;
+            return found.map(|_| ()).ok_or(AsOfError::Unknown("this reference"));
+        }
+        Subject::Wallet(application, ..) if !views.knew_application(*application, to).await? => {
+            return Err(AsOfError::Unknown("this application"));
+        }
+        Subject::Wallet(application, ..) => Some(*application),
+        Subject::Wallets(..) | Subject::TrialBalance(_) => None,
+    };
+    let wallets = views.wallets_at(application, to).await?;
+    let there = wallets.iter().any(|wallet| assertion.is_in(wallet.currency.code()));
+    if there { Ok(()) } else { Err(AsOfError::Unknown("a wallet in this currency")) }
 }
 
 async fn event(store: &dyn EventStore, position: Position) -> Result<Map<String, Value>, AsOfError> {
@@ -90,13 +112,14 @@ async fn halve(
     while low < bad {
         let middle = if good.is_none() && bad > to.number() { to.number() } else { low + (bad - low) / 2 };
         let accounts = views.wallets_at(Some(application), Position::new(middle)).await?;
-        let account = accounts.iter().find(|account| assertion.is_in(account.currency.code()));
-        let sum = account.map_or(Amount::ZERO, |account| match figure {
+        let mut accounts = accounts.iter().filter(|account| account.entries > 0);
+        let account = accounts.find(|account| assertion.is_in(account.currency.code()));
+        let sum = account.map(|account| match figure {
             Figure::Debited => account.total_debited,
             Figure::Credited => account.total_credited,
             Figure::Balance => account.balance,
         });
-        if assertion.judges(sum) {
+        if sum.is_none_or(|sum| assertion.judges(sum)) {
             good = Some(middle);
             low = middle + 1;
         } else {
@@ -121,9 +144,6 @@ async fn scan(
     progress: &mut (dyn FnMut(u64, u64) + Send),
 ) -> Result<Option<Position>, AsOfError> {
     let mut state = State::default();
-    if !state.holds_at_first(assertion) {
-        return Ok(Some(Position::START));
-    }
     let mut walk = Scan::new(store.clone(), Position::START, to);
     let mut reached = Position::START;
     while let Some(records) = walk.portion().await.map_err(MomentError::Store)? {
@@ -143,14 +163,6 @@ async fn scan(
 }
 
 impl State {
-    /// Of the empty ledger: a wallet that is not there holds nothing, a payment that is not there is not judged.
-    fn holds_at_first(&self, assertion: &Assertion) -> bool {
-        match assertion.subject() {
-            Subject::Wallet(..) => assertion.judges(Amount::ZERO),
-            Subject::Wallets(..) | Subject::Transaction(_) | Subject::TrialBalance(_) => true,
-        }
-    }
-
     /// Folds an event and judges what it touched; what it did not touch held before.
     fn holds_after(&mut self, recorded: &Recorded, assertion: &Assertion) -> Result<bool, AsOfError> {
         if let Subject::Transaction(reference) = assertion.subject() {

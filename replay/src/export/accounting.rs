@@ -43,6 +43,9 @@ impl Accounting {
             writeln!(out, "option \"title\" \"Flexledger\"")?;
             writeln!(out, "option \"name_assets\" \"Idaas\"")?;
         }
+        if format == Format::Ledger {
+            writeln!(out, "tag booked")?;
+        }
         Ok(Accounting {
             format,
             from,

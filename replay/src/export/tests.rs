@@ -66,7 +66,10 @@ fn accepts(program: &str, arguments: &[&str], text: &str, suffix: &str) {
 async fn check_all(store: &Arc<dyn EventStore>, from: u64) {
     let journal = text(store, Format::Hledger, from).await;
     accepts("hledger", &["-f", "FILE", "check", "--strict"], &journal, "journal");
-    accepts("ledger", &["-f", "FILE", "source"], &text(store, Format::Ledger, from).await, "ledger");
+    let ledger = text(store, Format::Ledger, from).await;
+    accepts("ledger", &["-f", "FILE", "source"], &ledger, "ledger");
+    // It warns of accounts, commodities and tags that were not declared, and says nothing else.
+    accepts("ledger", &["--strict", "-f", "FILE", "source"], &ledger, "ledger");
     accepts("bean-check", &["FILE"], &text(store, Format::Beancount, from).await, "beancount");
 }
 

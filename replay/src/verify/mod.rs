@@ -2,7 +2,7 @@
 //!
 //! | check | what must hold |
 //! |---|---|
-//! | `positions` | positions run from 1 without gaps, and each event carries the position of its row |
+//! | `positions` | positions run from 1 without gaps, nothing stands before, and each event carries the position of its row |
 //! | `chain` | each chain hash follows from the one before and the event's bytes |
 //! | `records` | each row is an event in the one canonical form |
 //! | `journals` | the postings of each event balance per currency |
@@ -136,6 +136,9 @@ pub async fn verify(store: &Arc<dyn EventStore>, mut options: Verify<'_>) -> Res
         if let (Some(progress), Some(last)) = (&mut options.progress, rows.last()) {
             progress(last.link.position.number(), end.position.number());
         }
+    }
+    for place in store.misplaced(VIOLATIONS_MAX + 1).await? {
+        pass.note(None, "positions", &format!("a row stands at {place}, before the first event"));
     }
     pass.content.finish(&mut pass.findings);
     if let Some(saved) = &options.saved {

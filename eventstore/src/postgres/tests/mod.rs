@@ -37,6 +37,17 @@ impl contract::Harness for Databases {
     async fn rival(&self, _: &Arc<dyn EventStore>) -> Arc<dyn EventStore> {
         self.open().await
     }
+
+    async fn misplace(&self, _: &Arc<dyn EventStore>, places: &[i64]) -> bool {
+        let url = self.last.lock().unwrap().clone();
+        let mut connection = <PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+        for place in places {
+            let copy = "INSERT INTO flexledger_log.events \
+                        SELECT $1, body, hash FROM flexledger_log.events WHERE position = 1";
+            connection.execute(sqlx::query(copy).bind(place)).await.unwrap();
+        }
+        true
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -171,6 +171,9 @@ mod tests {
         ] {
             assert!(read(view, key).is_err(), "{view} {key:?}");
         }
+        // It is answered as an unknown key is, and says why nothing can be known by it.
+        let malformed = read("settlement", Some("2026-13-01")).unwrap_err().to_string();
+        assert_eq!(malformed, "nothing is known by this key: the date is malformed");
     }
 
     #[test]

@@ -9,6 +9,18 @@ use flexledger_eventstore::testing::postgres::PostgresServer;
 use crate::cluster::Cluster;
 use crate::world::{App, application, present};
 
+/// Between two payments of a client, so that a busy machine keeps up.
+const PAUSE: Duration = Duration::from_millis(3);
+
+/// Tells clients to end, whatever goes wrong.
+struct EndOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// A node that follows cannot tell what the leader has decided and not yet written: it passes the question on. Fails
 /// without `is_for_leader` in `api/src/audit/past.rs`.
 #[test]
@@ -36,11 +48,13 @@ fn as_of_the_present_on_a_follower_against_payments_through_the_leader() {
     let ended = AtomicBool::new(false);
     let mut told = Vec::new();
     thread::scope(|scope| {
+        let _end = EndOnDrop(&ended);
         for _ in 0..4 {
             let (wallet, ended) = (&wallet, &ended);
             scope.spawn(move || {
                 while !ended.load(Ordering::SeqCst) {
                     wallet.initiate("alice", "bob", "1");
+                    thread::sleep(PAUSE);
                 }
             });
         }
@@ -49,7 +63,6 @@ fn as_of_the_present_on_a_follower_against_payments_through_the_leader() {
             let instant = present();
             told.push((instant.clone(), ask(follower, &instant)));
         }
-        ended.store(true, Ordering::SeqCst);
     });
     assert!(told.len() > 10, "{}", told.len());
     for (instant, position) in &told {

@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::Request;
+use axum::extract::{OriginalUri, Request};
 use axum::http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
@@ -107,7 +107,9 @@ fn frozen(request: Request) -> Result<Way, ApiError> {
 async fn pass_on(address: &str, request: Request) -> Result<Response, ApiError> {
     let client = CLIENT.as_ref().ok_or(Code::Unavailable)?;
     let (head, body) = request.into_parts();
-    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    // Within a part of the API its own path is cut off; the leader is asked for the whole.
+    let uri = head.extensions.get::<OriginalUri>().map_or(&head.uri, |whole| &whole.0);
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let url: Url = format!("{address}{path}").parse().map_err(|_| unreachable(address, &"not a URL"))?;
     let body = to_bytes(body, BODY_MAX).await.map_err(|_| Code::TooLarge)?;
     let mut headers = end_to_end(head.headers);

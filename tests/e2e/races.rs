@@ -113,17 +113,17 @@ fn two_hundred_parallel_payments_leave_chained_balances_that_sum_to_zero() {
     assert_eq!((sum, entries), (0, 400));
 }
 
-/// Between two payments of a client, so that a busy machine keeps up.
-const PAUSE: Duration = Duration::from_millis(3);
+/// Ends the clients when dropped.
+struct Stop<'a>(&'a AtomicBool);
 
-/// Tells clients to end, whatever goes wrong.
-struct EndOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for EndOnDrop<'_> {
+impl Drop for Stop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
     }
 }
+
+/// Between two payments of a client, so that a busy machine keeps up.
+const PAUSE: Duration = Duration::from_millis(3);
 
 /// An event has its instant before it is durable: asked about the present, the server must wait for those on their way,
 /// and record nothing at or before it any more. Fails without `close_past` in `api/src/audit/past.rs`, and on the command
@@ -148,7 +148,6 @@ fn as_of_the_present_against_payments_under_way() {
     let ended = AtomicBool::new(false);
     let mut told = Vec::new();
     thread::scope(|scope| {
-        let _end = EndOnDrop(&ended);
         for _ in 0..8 {
             let (wallet, ended) = (&wallet, &ended);
             scope.spawn(move || {
@@ -158,6 +157,8 @@ fn as_of_the_present_against_payments_under_way() {
                 }
             });
         }
+        // Whatever goes wrong here, the clients must end.
+        let _stop = Stop(&ended);
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(4) {
             let instant = present();

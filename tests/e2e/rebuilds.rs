@@ -14,8 +14,8 @@ const PAYMENTS: usize = 40;
 const ROUNDS: usize = 6;
 const SWITCHES: usize = 3;
 
-/// Kills a process once somebody has held the right to write a database for some milliseconds on end. Only the switch
-/// holds it so long: other writes are short.
+/// Kills a process once somebody has held the right to write a database for a while on end, given in milliseconds. Only
+/// the switch holds it so long: other writes are shorter.
 const STRIKE: &str = r#"
 import os, signal, sqlite3, sys, time
 path, pid, hold = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]) / 1000
@@ -28,7 +28,7 @@ while alive():
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
         since = None
-        time.sleep(0.0005)
+        time.sleep(0.0001)
     except sqlite3.OperationalError:
         since = since or time.monotonic()
         if time.monotonic() - since >= hold:
@@ -127,7 +127,7 @@ fn strike(data: &Path, dice: &mut Dice, entries: &mut usize, mut after: impl FnM
             damage(data);
         }
         let mut rebuild = start(data);
-        let hold = (1 + dice.below(longest)).to_string();
+        let hold = format!("0.{}", 3 + 7 * dice.below(longest));
         let output = python(STRIKE, &[&views(data), &rebuild.id().to_string(), &hold]).output().unwrap();
         let met = output.stdout.starts_with(b"struck") && !rebuild.wait().unwrap().success();
         struck += usize::from(met);

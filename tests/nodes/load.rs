@@ -33,7 +33,7 @@ pub struct Load<'a> {
 }
 
 /// Ends the load when dropped.
-pub struct Stop<'a>(&'a AtomicBool);
+pub struct Stop<'a>(pub &'a AtomicBool);
 
 impl Drop for Stop<'_> {
     fn drop(&mut self) {

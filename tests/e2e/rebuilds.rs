@@ -1,5 +1,6 @@
 //! `kill -9` of a rebuild at random moments, in the middle of the switch as well, beside a server and without one.
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,27 +15,44 @@ const PAYMENTS: usize = 40;
 const ROUNDS: usize = 6;
 const SWITCHES: usize = 3;
 
-/// Kills a process once somebody has held the right to write a database for a while on end, given in milliseconds. Only
-/// the switch holds it so long: other writes are shorter.
+/// Kills a rebuild in its switch, some time after it was seen to hold the right to write the views. It is stopped first:
+/// what still holds that right then, with views in the scratch database that are filled, is the switch.
 const STRIKE: &str = r#"
 import os, signal, sqlite3, sys, time
-path, pid, hold = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]) / 1000
-connection, since = sqlite3.connect(path, timeout=0, isolation_level=None), None
+path, hold = sys.argv[1], float(sys.argv[2]) / 1e6
+connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+print("ready", flush=True)
+pid = int(sys.stdin.readline())
 def alive():
     try: return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError: return False
-while alive():
+def held():
     try:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
-        since = None
-        time.sleep(0.0001)
+        return False
     except sqlite3.OperationalError:
-        since = since or time.monotonic()
-        if time.monotonic() - since >= hold:
-            os.kill(pid, signal.SIGKILL)
-            print("struck")
-            break
+        return True
+def filled():
+    try:
+        scratch = sqlite3.connect(f"file:{path.replace('views.db', 'rebuild.db')}?mode=ro", uri=True)
+        return scratch.execute("SELECT count(*) FROM view_checkpoints WHERE position > 0").fetchone()[0] > 10
+    except sqlite3.OperationalError:
+        return False
+while alive():
+    if not held():
+        time.sleep(0.0001)
+        continue
+    until = time.monotonic() + hold
+    while time.monotonic() < until:
+        pass
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(0.02)
+    if alive() and held() and filled():
+        os.kill(pid, signal.SIGKILL)
+        print("struck")
+        break
+    os.kill(pid, signal.SIGCONT)
 "#;
 
 /// What the two damaged views hold, of one moment. The one is the first to be switched, the other one of the last.
@@ -99,6 +117,19 @@ fn check(data: &Path, entries: usize) {
     }
 }
 
+/// Starts a rebuild and kills it in its switch; whether that was in time.
+fn strike_once(data: &Path, hold_us: u64) -> bool {
+    let mut striker = python(STRIKE, &[&views(data), &hold_us.to_string()]);
+    let mut striker = striker.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(striker.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(told.next().as_deref(), Some("ready"), "it takes longer to start than a rebuild does");
+    let mut rebuild = start(data);
+    writeln!(striker.stdin.take().unwrap(), "{}", rebuild.id()).unwrap();
+    let struck = told.next().as_deref() == Some("struck");
+    assert!(striker.wait().unwrap().success());
+    !rebuild.wait().unwrap().success() && struck
+}
+
 /// Kills rebuilds of damaged views; `after` goes on with what is left.
 fn strike(data: &Path, dice: &mut Dice, entries: &mut usize, mut after: impl FnMut(&mut usize)) {
     damage(data);
@@ -119,23 +150,20 @@ fn strike(data: &Path, dice: &mut Dice, entries: &mut usize, mut after: impl FnM
         after(entries);
     }
     assert!(killed > 0, "none was killed before its end");
-    // A machine may be so fast that a switch is over before it is met: then the next strike comes earlier.
-    let (mut struck, mut tries, mut longest) = (0, 0, 10);
+    // A machine may be so fast that the switch is over before it is struck: then the next strike comes earlier.
+    let (mut struck, mut tries, mut longest) = (0, 0, 2000);
     while struck < SWITCHES && tries < 20 * SWITCHES {
         tries += 1;
         if seen(data).0 == 0 {
             damage(data);
         }
-        let mut rebuild = start(data);
-        let hold = format!("0.{}", 3 + 7 * dice.below(longest));
-        let output = python(STRIKE, &[&views(data), &rebuild.id().to_string(), &hold]).output().unwrap();
-        let met = output.stdout.starts_with(b"struck") && !rebuild.wait().unwrap().success();
+        let met = strike_once(data, dice.below(longest));
         struck += usize::from(met);
-        longest = if met { longest } else { (longest - 1).max(1) };
+        longest = if met { longest } else { (longest / 2).max(1) };
         check(data, *entries);
         after(entries);
     }
-    assert!(struck > 0, "the switch was never met");
+    assert!(struck == SWITCHES, "the switch was met {struck} times in {tries}");
     if seen(data).0 == 0 {
         damage(data);
     }

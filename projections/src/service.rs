@@ -44,8 +44,21 @@ impl Views {
     /// [`ViewError::Url`], [`ViewError::Unknown`], [`ViewError::Database`], or [`ViewError::Stopped`] when rows that a
     /// view reads back are damaged.
     pub async fn open(url: &str, which: &[&str]) -> Result<Views, ViewError> {
+        Views::open_in(Database::prepare(url)?, which).await
+    }
+
+    /// As [`Views::open`], for views that are thrown away when the machine goes down: no write waits for the disk, so an
+    /// SQLite file may be torn then. A program that is killed tears nothing.
+    ///
+    /// # Errors
+    /// As [`Views::open`].
+    pub async fn open_unsynced(url: &str, which: &[&str]) -> Result<Views, ViewError> {
+        Views::open_in(Database::prepare(url)?.unsynced(), which).await
+    }
+
+    async fn open_in(database: Database, which: &[&str]) -> Result<Views, ViewError> {
         let chosen = choose(which)?;
-        let (database, mut writer) = Database::open(url).await?;
+        let (database, mut writer) = database.open().await?;
         marks::make(&mut writer).await?;
         // Before the rows are read: tables that are switched afterwards are noticed.
         let generation = marks::generation(&mut writer).await?;

@@ -4,10 +4,10 @@ use flexledger_domain::ids::CommandId;
 use flexledger_domain::merchants::{MerchantEvent, RequestNumber};
 use flexledger_domain::payments::{Direction, PaymentEvent, SCALE, Status};
 use flexledger_domain::webhooks::ATTEMPTS;
-use flexledger_domain::{Event, Position, Recorded, Reference};
+use flexledger_domain::{Date, Event, Instant, Position, Recorded, Reference};
 use flexledger_eventstore::{EventStore, record};
 use flexledger_projections::audit::tables;
-use flexledger_projections::table::Table;
+use flexledger_projections::table::{Kind, Table};
 use flexledger_projections::value::{Key, Value};
 use flexledger_projections::{PaymentAsOf, Views};
 use serde::Serialize;
@@ -295,12 +295,16 @@ impl ViewRow {
 }
 
 fn view_row(table: &Table, key: i64, row: &[Value]) -> ViewRow {
-    let cells = table.columns.iter().zip(row).map(|(column, cell)| {
-        let cell = match cell {
-            Value::Null | Value::Keep => Json::Null,
-            Value::Int(number) => Json::from(*number),
-            Value::Text(text) => Json::from(text.as_ref()),
-            Value::Id(id) => Json::from(uuid::Uuid::from_bytes(*id).to_string()),
+    let shown = table.columns.iter().zip(row).filter(|(column, _)| column.kind != Kind::Seal);
+    let cells = shown.map(|(column, cell)| {
+        let cell = match (column.kind, cell) {
+            (_, Value::Null | Value::Keep) => Json::Null,
+            (Kind::Instant, Value::Int(micros)) => Json::from(Instant::from_micros(*micros).to_string()),
+            (Kind::Date, Value::Int(days)) => Json::from(Date::from_days(*days).to_string()),
+            (Kind::Bool, Value::Int(flag)) => Json::from(*flag != 0),
+            (_, Value::Int(number)) => Json::from(*number),
+            (_, Value::Text(text)) => Json::from(text.as_ref()),
+            (_, Value::Id(id)) => Json::from(uuid::Uuid::from_bytes(*id).to_string()),
         };
         (column.name.to_owned(), cell)
     });

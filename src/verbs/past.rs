@@ -150,7 +150,8 @@ async fn fold_on(copy: kept::Copy, folder: &Path, store: &Arc<dyn EventStore>, a
 
 /// Opens the views in a file, or makes them, and folds them up to `at`: to there exactly, or it is an error.
 async fn fill(path: &Path, store: &Arc<dyn EventStore>, at: Position) -> Result<Views, ViewError> {
-    let views = Views::open(&format!("sqlite:{}", path.display()), &[]).await?;
+    // Nobody takes this file up again.
+    let views = Views::open_unsynced(&format!("sqlite:{}", path.display()), &[]).await?;
     let filled = match watched(&views, store, at).await {
         Ok(_) => exact(&views, at),
         Err(error) => Err(error),

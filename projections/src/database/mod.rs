@@ -35,9 +35,17 @@ pub(crate) enum Snapshot {
 pub(crate) struct Row(pub Vec<Value>);
 
 impl Database {
-    /// Opens the database at `url` and makes what is missing of it.
-    pub async fn open(url: &str) -> Result<(Database, Writer), ViewError> {
-        let database = Database::prepare(url)?;
+    /// The same database, written without waiting for the disk. PostgreSQL keeps rows whole all the same.
+    pub fn unsynced(self) -> Self {
+        match self {
+            Database::Sqlite(database) => Database::Sqlite(database.unsynced()),
+            Database::Postgres(database) => Database::Postgres(database),
+        }
+    }
+
+    /// Makes what is missing of the database, and connects to write.
+    pub async fn open(self) -> Result<(Database, Writer), ViewError> {
+        let database = self;
         if let Database::Postgres(postgres) = &database {
             postgres.make().await?;
         }

@@ -1,4 +1,5 @@
-//! The views as the log gives them, in a database beside the live one. Broken off, it is taken up again where it stood;
+//! The views as the log gives them, in a database beside the live one. Broken off, it is taken up again where it stood,
+//! as long as the machine runs on: nothing waits for the disk, so what an earlier run of the machine left is not trusted;
 //! done, it is removed or kept for those who ask for the past.
 
 use std::fs::{File, TryLockError};
@@ -25,35 +26,47 @@ pub(super) struct Scratch {
     pub views: Views,
     pub path: PathBuf,
     names: Vec<&'static str>,
+    /// Whether the file is taken up again only in the same run of the machine, so that no write need wait for the disk.
+    unsynced: bool,
     _held: File,
 }
 
 impl Scratch {
     /// Opens it in `folder`, as it was left or empty.
     pub async fn open(folder: &Path, names: &[&'static str]) -> Result<Scratch, ReconcileError> {
-        let held = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK))?;
+        let lock = folder.join(LOCK);
+        let held = File::options().create(true).truncate(false).write(true).open(&lock)?;
         match held.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(ReconcileError::Running),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         let path = folder.join(FILE);
-        let views = match open_views(&path, names).await {
+        let boot = boot();
+        if boot.as_ref().is_none_or(|boot| std::fs::read_to_string(&lock).is_ok_and(|left| left == *boot)) {
+            tracing::debug!(name: "reconcile.goes_on", "what an earlier run left is taken up");
+        } else {
+            // Of an earlier run of the machine: it may be torn. Removed before the lock says that it is not.
+            remove(&path)?;
+            std::fs::write(&lock, boot.as_deref().unwrap_or_default())?;
+        }
+        let unsynced = boot.is_some();
+        let views = match open_views(&path, names, unsynced).await {
             Ok(views) => views,
             // What an earlier run left cannot be used.
             Err(_) => {
                 remove(&path)?;
-                open_views(&path, names).await?
+                open_views(&path, names, unsynced).await?
             }
         };
-        Ok(Scratch { views, path, names: names.to_vec(), _held: held })
+        Ok(Scratch { views, path, names: names.to_vec(), unsynced, _held: held })
     }
 
     /// Begins anew with empty tables.
     pub async fn clear(&mut self) -> Result<(), ReconcileError> {
         self.views.close().await;
         remove(&self.path)?;
-        self.views = open_views(&self.path, &self.names).await?;
+        self.views = open_views(&self.path, &self.names, self.unsynced).await?;
         Ok(())
     }
 
@@ -170,8 +183,14 @@ fn standing(views: &Views, name: &str) -> Position {
     status.iter().find(|view| view.name == name).map_or(Position::START, |view| view.position)
 }
 
-async fn open_views(path: &Path, names: &[&'static str]) -> Result<Views, ViewError> {
-    Views::open(&format!("sqlite:{}", path.display()), names).await
+async fn open_views(path: &Path, names: &[&'static str], unsynced: bool) -> Result<Views, ViewError> {
+    let url = format!("sqlite:{}", path.display());
+    if unsynced { Views::open_unsynced(&url, names).await } else { Views::open(&url, names).await }
+}
+
+/// What this run of the machine is called, where the system tells.
+fn boot() -> Option<String> {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()
 }
 
 fn remove(path: &Path) -> std::io::Result<()> {

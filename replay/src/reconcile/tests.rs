@@ -236,6 +236,32 @@ async fn a_scratch_that_does_not_fit_is_made_anew() {
     }
 }
 
+/// After the machine went down, a scratch database may be torn in any way: only its own run of the machine trusts it.
+#[tokio::test]
+async fn what_an_earlier_run_of_the_machine_left_is_not_taken_up() {
+    let world = World::random(19, 200);
+    let place = Place::new(&world, world.history.len()).await;
+    let names: Vec<&'static str> = names().collect();
+    for (another_run, equal) in [(false, false), (true, true)] {
+        let mut scratch = Scratch::open(place.folder.path(), &names).await.unwrap();
+        let targets: Vec<_> = names.iter().map(|name| (*name, Position::new(world.history.len() as u64))).collect();
+        scratch.fill(&place.store, &targets, &mut |_, _| {}).await.unwrap();
+        scratch.views.close().await;
+        let path = scratch.path.clone();
+        drop(scratch);
+        let torn = Place {
+            folder: tempfile::tempdir().unwrap(),
+            store: place.store.clone(),
+            url: format!("sqlite:{}", path.display()),
+        };
+        torn.damage("UPDATE transactions SET amount = '0.0001'").await;
+        if another_run {
+            std::fs::write(place.folder.path().join("rebuild.lock"), "another run of the machine").unwrap();
+        }
+        assert_eq!(place.reconcile(&[]).await.ok, equal);
+    }
+}
+
 #[tokio::test]
 async fn views_that_are_missing_are_made() {
     let world = World::random(17, 150);

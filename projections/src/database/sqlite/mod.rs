@@ -38,6 +38,8 @@ pub(super) const SHAPE: &str = "SELECT shape FROM (SELECT 0 AS part, cid AS plac
 pub(crate) struct Database {
     readers: SqlitePool,
     path: PathBuf,
+    /// Whether the writer waits for the disk at all.
+    synced: bool,
 }
 
 impl Database {
@@ -55,12 +57,17 @@ impl Database {
             .pragma("cache_size", "-16384");
         let path = reading.get_filename().to_owned();
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(reading);
-        Ok(Database { readers, path })
+        Ok(Database { readers, path, synced: true })
+    }
+
+    /// The same, written without waiting for the disk: it may be torn after the machine itself went down.
+    pub fn unsynced(self) -> Self {
+        Database { synced: false, ..self }
     }
 
     /// A fresh writing connection, after the old one failed.
     pub async fn writer(&self) -> Result<Writer, ViewError> {
-        Writer::open(&self.path).await
+        Writer::open(&self.path, self.synced).await
     }
 
     /// All rows that a query answers.

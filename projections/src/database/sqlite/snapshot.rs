@@ -150,11 +150,12 @@ fn quoted(out: &mut String, text: &str) {
 }
 
 fn hex(out: &mut String, bytes: &[u8]) {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+    let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
     out.push_str("X'");
     for byte in bytes {
-        for half in [byte >> 4, byte & 15] {
-            out.extend(char::from_digit(u32::from(half), 16).map(|digit| digit.to_ascii_uppercase()));
-        }
+        out.push(digit(byte >> 4));
+        out.push(digit(byte & 15));
     }
     out.push('\'');
 }

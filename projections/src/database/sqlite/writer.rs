@@ -34,13 +34,16 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Opens the database at `path`, which is made if it is missing.
-    pub async fn open(path: &Path) -> Result<Writer, ViewError> {
+    pub async fn open(path: &Path, synced: bool) -> Result<Writer, ViewError> {
         let path = path.to_owned();
         let open = move || {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
             let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
             connection.busy_timeout(Duration::from_secs(5))?;
             connection.execute_batch(SETTINGS)?;
+            if !synced {
+                connection.execute_batch("PRAGMA synchronous = OFF")?;
+            }
             connection.set_prepared_statement_cache_capacity(STATEMENTS);
             Ok(connection)
         };

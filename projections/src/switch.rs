@@ -76,6 +76,8 @@ impl Switch {
         if matches!(writer, Writer::Sqlite(_)) {
             let file = rebuilt.display().to_string();
             writer.execute("ATTACH DATABASE ? AS rebuilt", &[file.as_str().into()]).await?;
+            // Whoever writes or closes the views next moves the journal; the commit, which others wait for, does not.
+            writer.rows("PRAGMA wal_autocheckpoint = 0", &[]).await?;
         }
         // Not IMMEDIATE: that would lock the rebuilt views too, which still have to catch up.
         writer.control("BEGIN").await?;

@@ -15,6 +15,9 @@ use crate::ViewError;
 use crate::frozen::{Portion, RowKey, RowText};
 use crate::value::Value;
 
+/// Bytes that the text of a portion takes, more or less.
+const ROOM: usize = 512 * 1024;
+
 /// Reads within one transaction, which ends when this is dropped.
 pub(crate) struct Snapshot {
     desk: Desk,
@@ -60,7 +63,7 @@ impl Snapshot {
 
 fn portion(statement: &mut Statement<'_>) -> Result<Portion, ViewError> {
     let width = statement.column_count();
-    let (mut count, mut text, mut last) = (0, String::new(), 0..0);
+    let (mut count, mut text, mut last) = (0, String::with_capacity(ROOM), 0..0);
     let mut found = statement.query([])?;
     while let Some(row) = found.next()? {
         if count > 0 {

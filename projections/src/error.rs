@@ -51,7 +51,7 @@ pub enum ViewError {
     #[error("page size must be 1 to {0}")]
     PageSize(u32),
     /// A row does not hold what its view writes: the database was damaged.
-    #[error("table {table} is damaged: {expected} was expected; run `flexledger rebuild`")]
+    #[error("table {table} is damaged: {expected} was expected; run `flexledger reconcile`")]
     Damaged {
         /// The table.
         table: &'static str,

@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
 
 mod naive;
+mod opened;
 
 use flexledger_domain::testing::{Dice, World};
 use flexledger_domain::{Instant, Position};
@@ -9,7 +10,8 @@ use flexledger_projections::{Views, audit};
 use flexledger_replay::as_of::{AsOfError, Question, answer};
 use flexledger_replay::bisect::bisect;
 use flexledger_replay::moment::Moment;
-use naive::{Naive, ask, decimal, opened, unknown, whole};
+use naive::{Naive, ask, decimal, unknown, whole};
+use opened::opened;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

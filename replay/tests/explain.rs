@@ -1,8 +1,9 @@
 //! Explanations of payments against a plain search of the whole log, on random histories.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
 
+mod opened;
+
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use flexledger_domain::ids::CommandId;
 use flexledger_domain::merchants::{MerchantEvent, RequestNumber};
@@ -10,28 +11,8 @@ use flexledger_domain::payments::PaymentEvent;
 use flexledger_domain::testing::World;
 use flexledger_domain::webhooks::WebhookEvent;
 use flexledger_domain::{Entity, Event, Position, Recorded, Reference};
-use flexledger_eventstore::hash::{Hash, chain_hash, leaf_hash};
-use flexledger_eventstore::{Batch, EventStore, MemoryStore, Record, record};
-use flexledger_projections::Views;
 use flexledger_replay::explain::explain;
-
-async fn opened(world: &World) -> (tempfile::TempDir, Arc<dyn EventStore>, Views) {
-    let mut hash = Hash::default();
-    let records = world.history.iter().map(|recorded| {
-        let mut bytes = Vec::new();
-        record::encode(recorded, &mut bytes).expect("a sealed event");
-        hash = chain_hash(hash, leaf_hash(&bytes));
-        Record { position: recorded.position, bytes, hash }
-    });
-    let store = MemoryStore::new();
-    let batch = Batch { records: records.collect(), keys: Vec::new() };
-    store.append(Position::START, batch).await.expect("an empty log");
-    let store: Arc<dyn EventStore> = Arc::new(store);
-    let place = tempfile::tempdir().expect("a directory");
-    let views = Views::open(&format!("sqlite:{}", place.path().join("v.db").display()), &[]).await.expect("views");
-    views.fill(&store, Position::MAX).await.expect("a sound history");
-    (place, store, views)
-}
+use opened::opened;
 
 fn tells_of(event: &WebhookEvent) -> (Reference, u8, bool) {
     match event {

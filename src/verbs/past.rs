@@ -187,5 +187,9 @@ async fn watched(views: &Views, store: &Arc<dyn EventStore>, at: Position) -> Re
 
 /// Views that cannot be folded or read.
 pub fn failed(error: &ViewError) -> Failure {
-    Failure::Store(Failure::hint(error, "Run `flexledger verify` to see whether the log is damaged."))
+    let next = match error {
+        ViewError::Damaged { .. } => "It tells what differs; `flexledger rebuild --accept-differences` mends it.",
+        _ => "Run `flexledger verify` to see whether the log is damaged.",
+    };
+    Failure::Store(Failure::hint(error, next))
 }

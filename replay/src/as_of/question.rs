@@ -117,16 +117,17 @@ impl Question {
         key: Option<&str>,
         parameter: impl Fn(&str) -> Option<&'a str>,
     ) -> Result<Self, QuestionError> {
-        let paging = Paging::read(parameter("from"), parameter("limit"));
+        // A wrong limit is wrong for a view without pages, too.
+        let paging = Paging::read(parameter("from"), parameter("limit"))?;
         let currency = || read_currency(parameter("currency").unwrap_or(DEFAULT_CURRENCY));
         let application = |text: &str| text.parse().map_err(|_| QuestionError::Malformed("the application id"));
         match (view, key) {
             ("wallets", key) => Ok(Question::Wallets(key.map(application).transpose()?)),
             ("statement", Some(key)) => {
-                Ok(Question::Statement { application: application(key)?, currency: currency()?, paging: paging? })
+                Ok(Question::Statement { application: application(key)?, currency: currency()?, paging })
             }
             ("statement", None) => Err(QuestionError::Key("statement needs an application id")),
-            ("tags", None) => Ok(Question::Tags(paging?)),
+            ("tags", None) => Ok(Question::Tags(paging)),
             ("tags", Some(key)) => Ok(Question::Tag(tag(key)?)),
             ("settlement", key) => {
                 let date = |text: &str| Date::parse(text).map_err(|_| QuestionError::Malformed("the date"));
@@ -136,7 +137,7 @@ impl Question {
                 key.parse().map(Question::Transaction).map_err(|_| QuestionError::Malformed("the reference"))
             }
             ("transactions", None) => Err(QuestionError::Key("transactions needs a reference")),
-            ("balances", None) => Ok(Question::Balances(paging?)),
+            ("balances", None) => Ok(Question::Balances(paging)),
             ("trial-balance", None) => Ok(Question::TrialBalance),
             ("balances" | "trial-balance", Some(_)) => Err(QuestionError::Key("this view takes no key")),
             (other, _) => Err(QuestionError::View(other.to_owned())),
@@ -174,6 +175,15 @@ mod tests {
         // It is answered as an unknown key is, and says why nothing can be known by it.
         let malformed = read("settlement", Some("2026-13-01")).unwrap_err().to_string();
         assert_eq!(malformed, "nothing is known by this key: the date is malformed");
+    }
+
+    #[test]
+    fn a_wrong_limit_is_told_whatever_is_asked() {
+        for view in ["wallets", "tags", "settlement", "balances", "trial-balance"] {
+            let read = |limit| Question::read(view, None, |name| (name == "limit").then_some(limit));
+            assert_eq!(read("0"), Err(QuestionError::Limit), "{view}");
+            assert!(read("1").is_ok(), "{view}");
+        }
     }
 
     #[test]

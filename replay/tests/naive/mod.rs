@@ -1,37 +1,16 @@
 //! A naive fold of a history, and the questions that it answers.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use flexledger_domain::books::Side;
 use flexledger_domain::identity::IdentityEvent;
 use flexledger_domain::payments::{PaymentEvent, SCALE};
 use flexledger_domain::settlement::SettlementEvent;
-use flexledger_domain::testing::{Dice, World};
+use flexledger_domain::testing::Dice;
 use flexledger_domain::{Event, Position, Recorded};
-use flexledger_eventstore::hash::{Hash, chain_hash, leaf_hash};
-use flexledger_eventstore::{Batch, EventStore, MemoryStore, Record, record};
 use flexledger_projections::Views;
 use flexledger_replay::as_of::{AsOfError, Question, answer};
 use serde_json::{Value, json};
-
-pub async fn opened(world: &World) -> (tempfile::TempDir, Arc<dyn EventStore>, Views) {
-    let mut hash = Hash::default();
-    let records = world.history.iter().map(|recorded| {
-        let mut bytes = Vec::new();
-        record::encode(recorded, &mut bytes).expect("a sealed event");
-        hash = chain_hash(hash, leaf_hash(&bytes));
-        Record { position: recorded.position, bytes, hash }
-    });
-    let store = MemoryStore::new();
-    let batch = Batch { records: records.collect(), keys: Vec::new() };
-    store.append(Position::START, batch).await.expect("an empty log");
-    let store: Arc<dyn EventStore> = Arc::new(store);
-    let place = tempfile::tempdir().expect("a directory");
-    let views = Views::open(&format!("sqlite:{}", place.path().join("v.db").display()), &[]).await.expect("views");
-    views.fill(&store, Position::MAX).await.expect("a sound history");
-    (place, store, views)
-}
 
 /// Everything that the documents tell, folded the plain way: one event after another, all of it in maps.
 #[derive(Default)]

@@ -40,7 +40,8 @@ pub(crate) struct Fold {
 
 impl Fold {
     /// Makes the tables of the views where they are missing or of another version, and reads back what they need.
-    pub async fn open(writer: &mut Writer, views: &[Make]) -> Result<Fold, ViewError> {
+    /// `bare` leaves out the indexes that only help reading.
+    pub async fn open(writer: &mut Writer, views: &[Make], bare: bool) -> Result<Fold, ViewError> {
         let dialect = writer.dialect();
         for sql in CHECKPOINTS.create(dialect) {
             writer.execute(&sql, &[]).await?;
@@ -48,9 +49,16 @@ impl Fold {
         marks::make(writer).await?;
         let mut slots = Vec::with_capacity(views.len());
         for make in views {
-            slots.push(Slot::open(writer, make()).await?);
+            slots.push(Slot::open(writer, make(), bare).await?);
         }
         Ok(Fold { slots, pending: 0 })
+    }
+
+    /// Makes the indexes that were left out.
+    pub async fn index(&self, writer: &mut Writer) -> Result<(), ViewError> {
+        let dialect = writer.dialect();
+        let tables = self.slots.iter().flat_map(|slot| slot.view.tables());
+        writer.index(tables.flat_map(|table| table.create_indexes(dialect)).collect()).await
     }
 
     /// The position up to which every view that goes on has folded.
@@ -146,8 +154,8 @@ impl Fold {
 }
 
 impl Slot {
-    async fn open(writer: &mut Writer, mut view: Box<dyn View>) -> Result<Slot, ViewError> {
-        let (folded, event) = prepare(writer, view.as_ref()).await?;
+    async fn open(writer: &mut Writer, mut view: Box<dyn View>, bare: bool) -> Result<Slot, ViewError> {
+        let (folded, event) = prepare(writer, view.as_ref(), bare).await?;
         restore(writer, view.as_mut()).await?;
         let changes = Changes::new(view.tables());
         Ok(Slot {
@@ -212,7 +220,7 @@ impl Slot {
 }
 
 /// Where the rows of a view stand, after its tables were made. Rows of another version are thrown away.
-async fn prepare(writer: &mut Writer, view: &dyn View) -> Result<(Position, Value), ViewError> {
+async fn prepare(writer: &mut Writer, view: &dyn View, bare: bool) -> Result<(Position, Value), ViewError> {
     let sql = "SELECT version, position, event FROM view_checkpoints WHERE name = ?";
     let rows = writer.rows(sql, &[view.name().into()]).await?;
     let at = match rows.first().map(|row| row.0.as_slice()) {
@@ -230,7 +238,7 @@ async fn prepare(writer: &mut Writer, view: &dyn View) -> Result<(Position, Valu
         writer.execute("DELETE FROM view_checkpoints WHERE name = ?", &[view.name().into()]).await?;
     }
     for table in view.tables() {
-        for sql in table.create(dialect) {
+        for sql in if bare { table.create_bare(dialect) } else { table.create(dialect) } {
             writer.execute(&sql, &[]).await?;
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Cells are read as SQL literals (`NULL`, `17`, `'text'`, `X'0A'`), the same on every database, whatever a damaged cell
 //! holds. The literals of many rows are joined to one text where the rows are read, so that a row costs no round trip
-//! and no object.
+//! and no object. Two SQLite databases are compared without any text: see [`Frozen::equal`].
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -11,10 +11,15 @@ use std::sync::Arc;
 use flexledger_domain::Position;
 use uuid::Uuid;
 
+use crate::cells::{Literals, Rows, Take};
 use crate::database::Snapshot;
 use crate::table::{Dialect, Table};
 use crate::value::{Key, Value};
 use crate::{ViewError, Views};
+
+/// Rows passed at once: as texts, and where they lie.
+const PORTION: u32 = 2048;
+const RUN: u32 = if cfg!(test) { 4 } else { 65_536 };
 
 /// The rows of all views at one moment. While this lives, the database keeps what was replaced since.
 pub struct Frozen {
@@ -39,7 +44,7 @@ pub struct RowKey(Arc<str>);
 
 /// Some rows of a table, one after the other in order of their keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Portion {
+pub(crate) struct Portion {
     /// How many.
     pub rows: u64,
     /// The key of the last one.
@@ -48,11 +53,44 @@ pub struct Portion {
     pub text: Arc<str>,
 }
 
+/// Some rows of a table that are equal in two databases, one after the other in order of their keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Equal {
+    /// How many.
+    pub rows: u64,
+    /// The key of the last one.
+    pub last: Option<RowKey>,
+    /// What comes behind them.
+    pub then: Then,
+}
+
+/// What comes behind a run of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing: both tables end there.
+    End,
+    /// It was not looked at.
+    More,
+    /// A difference, among the next few thousand rows.
+    Differs,
+}
+
 /// One row: a literal per column, the key first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowText(pub Vec<Arc<str>>);
 
 impl RowText {
+    /// Has it taken.
+    ///
+    /// # Errors
+    /// Those of who takes it.
+    pub fn take(&self, table: &'static Table, taker: &mut impl Take) -> Result<(), ViewError> {
+        if !taker.wants(table) {
+            return Ok(());
+        }
+        taker.take(table, &Literals::new(self.0.iter().map(|literal| &**literal)))
+    }
+
     /// Its key.
     #[must_use]
     pub fn key(&self) -> RowKey {
@@ -64,6 +102,14 @@ impl RowKey {
     /// From its literal.
     pub(crate) fn new(literal: &str) -> Self {
         RowKey(literal.into())
+    }
+
+    /// Of a key that a view writes.
+    pub(crate) fn of(key: Key) -> Self {
+        RowKey(match key {
+            Key::Int(number) => number.to_string().into(),
+            Key::Id(id) => format!("X'{:X}'", Uuid::from_bytes(id).simple()).into(),
+        })
     }
 
     /// The key, when it is one that a view can write.
@@ -169,37 +215,153 @@ impl Frozen {
     ///
     /// # Errors
     /// The database's.
-    pub async fn portion(&mut self, table: &Table, after: Option<&RowKey>, limit: u32) -> Result<Portion, ViewError> {
-        let condition = condition(table, self.dialect, after, None);
-        self.snapshot.portion(table, &condition, limit).await
-    }
-
-    /// Rows behind `after` up to and with `to` (to the end if none), at most `limit`.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn rows(
+    pub(crate) async fn portion(
         &mut self,
         table: &Table,
         after: Option<&RowKey>,
-        to: Option<&RowKey>,
         limit: u32,
-    ) -> Result<Vec<RowText>, ViewError> {
-        let condition = condition(table, self.dialect, after, to);
+    ) -> Result<Portion, ViewError> {
+        let condition = condition(table, self.dialect, after);
+        self.snapshot.portion(table, &condition, limit).await
+    }
+
+    /// Passes over the rows behind `after` as long as they are equal here and in `rebuilt`, which nobody writes
+    /// meanwhile, and has those of `rebuilt` taken. At most some ten thousand.
+    ///
+    /// # Errors
+    /// The database's, and those of who takes them.
+    pub async fn equal<T: Take>(
+        &mut self,
+        rebuilt: &mut Frozen,
+        table: &'static Table,
+        after: Option<&RowKey>,
+        mut taker: T,
+    ) -> Result<(Equal, T), ViewError> {
+        if let (Snapshot::Sqlite(live), Snapshot::Sqlite(rebuilt)) = (&mut self.snapshot, &rebuilt.snapshot) {
+            let part = table.part(&condition(table, self.dialect, after), RUN);
+            return live.equal(rebuilt, table, (part, RUN), taker).await;
+        }
+        // Each has a thread of its own.
+        let (here, there) =
+            tokio::try_join!(self.portion(table, after, PORTION), rebuilt.portion(table, after, PORTION))?;
+        if here != there {
+            return Ok((Equal { rows: 0, last: None, then: Then::Differs }, taker));
+        }
+        take(&there, table, &mut taker)?;
+        let then = if there.rows < u64::from(PORTION) { Then::End } else { Then::More };
+        Ok((Equal { rows: there.rows, last: there.last, then }, taker))
+    }
+
+    /// Has all rows of a table taken; tells how many there are.
+    ///
+    /// # Errors
+    /// The database's, and those of who takes them.
+    pub async fn pass(&mut self, table: &'static Table, taker: &mut impl Take) -> Result<u64, ViewError> {
+        let (mut after, mut rows) = (None, 0);
+        loop {
+            let portion = self.portion(table, after.as_ref(), PORTION).await?;
+            take(&portion, table, taker)?;
+            rows += portion.rows;
+            if portion.rows < u64::from(PORTION) {
+                return Ok(rows);
+            }
+            after = portion.last;
+        }
+    }
+
+    /// Rows behind `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn rows(&mut self, table: &Table, after: Option<&RowKey>, limit: u32) -> Result<Vec<RowText>, ViewError> {
+        let condition = condition(table, self.dialect, after);
         self.snapshot.literals(table, &condition, limit).await
     }
 }
 
-fn condition(table: &Table, dialect: Dialect, after: Option<&RowKey>, to: Option<&RowKey>) -> String {
-    let behind = after.map(|key| format!("{} > {}", table.key(), key.literal(dialect)));
-    let until = to.map(|key| format!("{} <= {}", table.key(), key.literal(dialect)));
-    let all: Vec<_> = behind.into_iter().chain(until).collect();
-    if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) }
+fn take(portion: &Portion, table: &'static Table, taker: &mut impl Take) -> Result<(), ViewError> {
+    if !taker.wants(table) {
+        return Ok(());
+    }
+    Rows::new(&portion.text, table.columns.len()).try_for_each(|row| taker.take(table, &row))
+}
+
+fn condition(table: &Table, dialect: Dialect, after: Option<&RowKey>) -> String {
+    after.map_or_else(String::new, |key| format!(" WHERE {} > {}", table.key(), key.literal(dialect)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cells::{Cell, Cells};
+    use crate::database::Database;
+    use crate::table::{Kind, column, optional};
+
+    static TABLE: Table =
+        Table { name: "t", columns: &[column("n", Kind::Int), optional("text", Kind::Text)], indexes: &[], seals: &[] };
+
+    /// Takes the numbers of the rows that it is shown.
+    #[derive(Default)]
+    struct Numbers(Vec<i64>);
+
+    impl Take for Numbers {
+        fn wants(&self, _: &'static Table) -> bool {
+            true
+        }
+
+        fn take(&mut self, _: &'static Table, row: &dyn Cells) -> Result<(), ViewError> {
+            if let Cell::Int(number) = row.cell(0) {
+                self.0.push(number);
+            }
+            Ok(())
+        }
+    }
+
+    async fn frozen(folder: &std::path::Path, name: &str, rows: &[(i64, Value)]) -> Frozen {
+        let path = folder.join(name);
+        let (database, mut writer) =
+            Database::prepare(&format!("sqlite:{}", path.display())).unwrap().open().await.unwrap();
+        for sql in TABLE.create(Dialect::Sqlite) {
+            writer.execute(&sql, &[]).await.unwrap();
+        }
+        let cells = rows.iter().flat_map(|(number, text)| [Value::Int(*number), text.clone()]).collect();
+        writer.insert(&TABLE, cells).await.unwrap();
+        writer.close().await;
+        Frozen { snapshot: database.snapshot().await.unwrap(), dialect: Dialect::Sqlite }
+    }
+
+    /// Equal runs of all lengths, and differences at all places.
+    #[tokio::test]
+    async fn rows_pass_as_long_as_they_are_equal() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = |count: i64| -> Vec<(i64, Value)> { (1..=count).map(|n| (n, Value::from("same"))).collect() };
+        for count in 0..10 {
+            let name = |what: &str| format!("{what}{count}.db");
+            let mut live = frozen(folder.path(), &name("live"), &rows(count)).await;
+            let mut others = vec![(None, rows(count))];
+            for at in 1..=count {
+                let mut changed = rows(count);
+                changed[at as usize - 1].1 = Value::Null;
+                others.push((Some(at), changed));
+                others.push((Some(at), rows(count).into_iter().filter(|(n, _)| *n != at).collect()));
+            }
+            others.push((Some(count + 1), rows(count + 1)));
+            for (number, (first, other)) in others.iter().enumerate() {
+                let mut rebuilt = frozen(folder.path(), &name(&format!("{number}-rebuilt")), other).await;
+                let (mut after, mut passed, mut taken) = (None, 0, Numbers::default());
+                let end = loop {
+                    let (equal, taker) = live.equal(&mut rebuilt, &TABLE, after.as_ref(), taken).await.unwrap();
+                    (passed, taken, after) = (passed + equal.rows, taker, equal.last.or(after));
+                    if equal.then != Then::More {
+                        break equal.then;
+                    }
+                };
+                let until = first.unwrap_or(count + 1) - 1;
+                assert_eq!(end, if first.is_some() { Then::Differs } else { Then::End });
+                assert_eq!((passed, taken.0), (until.unsigned_abs(), (1..=until).collect()), "{count} {number}");
+            }
+        }
+    }
 
     fn key(text: &str) -> RowKey {
         RowKey(text.into())
@@ -211,6 +373,10 @@ mod tests {
         for pair in ordered.windows(2) {
             assert!(key(pair[0]) < key(pair[1]), "{pair:?}");
         }
+        for known in [Key::Int(-17), Key::Id([0xaf; 16])] {
+            assert_eq!(RowKey::of(known).key(), Some(known));
+        }
+        assert_eq!(RowKey::of(Key::Id([0xaf; 16])), key(&format!("X'{}'", "AF".repeat(16))));
         assert_eq!(key("17").key(), Some(Key::Int(17)));
         assert_eq!(key("X'00'").key(), None);
         assert_eq!(key("X'000102030405060708090A0B0C0D0E0F'").to_string(), "00010203-0405-0607-0809-0a0b0c0d0e0f");

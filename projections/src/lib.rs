@@ -10,6 +10,7 @@
 //! Views decide nothing and cause nothing. They know of the log and of the domain's events, not of the engine.
 
 pub mod audit;
+pub mod cells;
 pub mod changes;
 mod database;
 mod error;

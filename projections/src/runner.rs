@@ -183,7 +183,7 @@ impl Runner {
     pub async fn reopen(&mut self, signals: &Signals) -> Result<(), ViewError> {
         let Some(pen) = &mut self.pen else { return Err(ViewError::Busy) };
         pen.generation = marks::generation(&mut pen.writer).await?;
-        self.fold = Fold::open(&mut pen.writer, &self.makes).await?;
+        self.fold = Fold::open(&mut pen.writer, &self.makes, false).await?;
         signals.status.send_replace(self.fold.status());
         tracing::info!(name: "views.switched", "rebuilt views are in use");
         Ok(())

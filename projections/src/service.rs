@@ -44,25 +44,33 @@ impl Views {
     /// [`ViewError::Url`], [`ViewError::Unknown`], [`ViewError::Database`], or [`ViewError::Stopped`] when rows that a
     /// view reads back are damaged.
     pub async fn open(url: &str, which: &[&str]) -> Result<Views, ViewError> {
-        Views::open_in(Database::prepare(url)?, which).await
+        Views::open_in(Database::prepare(url)?, which, false).await
     }
 
-    /// As [`Views::open`], for views that are thrown away when the machine goes down: no write waits for the disk, so an
-    /// SQLite file may be torn then. A program that is killed tears nothing.
+    /// As [`Views::open`], for many events at once: [`Views::index`] is to be called when they are filled.
+    ///
+    /// # Errors
+    /// As [`Views::open`].
+    pub async fn open_bare(url: &str, which: &[&str]) -> Result<Views, ViewError> {
+        Views::open_in(Database::prepare(url)?, which, true).await
+    }
+
+    /// As [`Views::open_bare`], for views that are thrown away when the machine goes down: no write waits for the disk,
+    /// so an SQLite file may be torn then. A program that is killed tears nothing.
     ///
     /// # Errors
     /// As [`Views::open`].
     pub async fn open_unsynced(url: &str, which: &[&str]) -> Result<Views, ViewError> {
-        Views::open_in(Database::prepare(url)?.unsynced(), which).await
+        Views::open_in(Database::prepare(url)?.unsynced(), which, true).await
     }
 
-    async fn open_in(database: Database, which: &[&str]) -> Result<Views, ViewError> {
+    async fn open_in(database: Database, which: &[&str], bare: bool) -> Result<Views, ViewError> {
         let chosen = choose(which)?;
         let (database, mut writer) = database.open().await?;
         marks::make(&mut writer).await?;
         // Before the rows are read: tables that are switched afterwards are noticed.
         let generation = marks::generation(&mut writer).await?;
-        let fold = Fold::open(&mut writer, &chosen).await?;
+        let fold = Fold::open(&mut writer, &chosen, bare).await?;
         let signals = Signals::new(fold.status());
         let pen = Box::new(Pen { database: database.clone(), writer, generation });
         let work = Work::Idle(Box::new(Runner { fold, makes: chosen, pen: Some(pen) }));
@@ -114,6 +122,17 @@ impl Views {
         let filled = self.fill_with(&mut runner, store, until, None).await;
         *work = Work::Idle(runner);
         filled
+    }
+
+    /// Makes the indexes that [`Views::open_bare`] left out, where they are missing.
+    ///
+    /// # Errors
+    /// [`ViewError::Busy`] while the views are filled or followed, or the database's.
+    pub async fn index(&self) -> Result<(), ViewError> {
+        let mut work = self.work.lock().await;
+        let Work::Idle(runner) = &mut *work else { return Err(ViewError::Busy) };
+        let Runner { fold, pen: Some(pen), .. } = &mut **runner else { return Err(ViewError::Busy) };
+        fold.index(&mut pen.writer).await
     }
 
     /// As [`Views::fill`], each view up to a position of its own; one that is not named is not filled. A listener is sent

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use crate::ViewError;
 
 /// Events read from the store at once.
-const CHUNK: usize = 4096;
+const CHUNK: usize = 512;
 
 /// Chunks decoded ahead of the fold.
 const AHEAD: usize = 2;

@@ -155,6 +155,14 @@ impl Table {
     /// The statements that make it and its indexes where they are missing.
     #[must_use]
     pub fn create(&self, dialect: Dialect) -> Vec<String> {
+        let mut all = self.create_bare(dialect);
+        all.extend(self.create_indexes(dialect));
+        all
+    }
+
+    /// The statements that make it without the indexes that only help reading.
+    #[must_use]
+    pub fn create_bare(&self, dialect: Dialect) -> Vec<String> {
         let mut sql = format!("CREATE TABLE IF NOT EXISTS {} (", self.name);
         for (at, column) in self.columns.iter().enumerate() {
             let comma = if at > 0 { ", " } else { "" };
@@ -176,9 +184,14 @@ impl Table {
         let by_number = self.columns.first().is_some_and(|key| key.kind == Kind::Int);
         // A number is SQLite's own row key; a table under another key is stored in the order of that key.
         sql.push_str(if dialect == Dialect::Sqlite && !by_number { ") WITHOUT ROWID" } else { ")" });
-        let mut all = vec![sql];
-        all.extend(self.indexes.iter().map(|index| self.create_index(index, dialect)));
-        all
+        let guards = self.indexes.iter().filter(|index| index.unique).map(|index| self.create_index(index, dialect));
+        std::iter::once(sql).chain(guards).collect()
+    }
+
+    /// The statements that make the indexes that only help reading: over many rows at once they are made by sorting,
+    /// which costs a fraction of keeping them row by row.
+    pub fn create_indexes(&self, dialect: Dialect) -> impl Iterator<Item = String> {
+        self.indexes.iter().filter(|index| !index.unique).map(move |index| self.create_index(index, dialect))
     }
 
     fn create_index(&self, index: &Index, dialect: Dialect) -> String {

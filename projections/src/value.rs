@@ -6,6 +6,7 @@ use flexledger_domain::money::{Amount, Currency};
 use flexledger_domain::payments::SCALE;
 use flexledger_domain::personal::{Personal, PersonalText};
 use flexledger_domain::{Instant, Position};
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 use crate::view::Stop;
@@ -17,8 +18,8 @@ pub enum Value {
     Null,
     /// A number: a position, a count, microseconds, days, a small code.
     Int(i64),
-    /// A text: a name, or an amount as exact decimal.
-    Text(Arc<str>),
+    /// A text: a name, or an amount as exact decimal. Most are short, and lie in the cell itself.
+    Text(SmolStr),
     /// A UUID.
     Id([u8; 16]),
     /// In a change of some cells of a row: this cell stays as it is. Never stored.
@@ -63,7 +64,7 @@ impl From<&str> for Value {
 
 impl From<&Arc<str>> for Value {
     fn from(text: &Arc<str>) -> Self {
-        Value::Text(text.clone())
+        Value::Text(text.clone().into())
     }
 }
 
@@ -125,5 +126,16 @@ pub(crate) fn personal(text: Option<&Personal>) -> Result<Value, Stop> {
             Ok(Value::Text(cell.into()))
         }
         PersonalText::Clear(_) => Err(Stop::new("personal text is not sealed")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Batches are many of them.
+    #[test]
+    fn a_cell_is_three_words() {
+        assert_eq!(size_of::<Value>(), 24);
     }
 }

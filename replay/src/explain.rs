@@ -303,7 +303,7 @@ fn view_row(table: &Table, key: i64, row: &[Value]) -> ViewRow {
             (Kind::Date, Value::Int(days)) => Json::from(Date::from_days(*days).to_string()),
             (Kind::Bool, Value::Int(flag)) => Json::from(*flag != 0),
             (_, Value::Int(number)) => Json::from(*number),
-            (_, Value::Text(text)) => Json::from(text.as_ref()),
+            (_, Value::Text(text)) => Json::from(text.as_str()),
             (_, Value::Id(id)) => Json::from(uuid::Uuid::from_bytes(*id).to_string()),
         };
         (column.name.to_owned(), cell)

@@ -192,7 +192,7 @@ async fn a_switch_is_one_moment_for_readers() {
     let file = place.folder.path().join("other.db");
     let rebuilt = Views::open(&format!("sqlite:{}", file.display()), &[]).await.expect("views");
     rebuilt.fill(&place.store, Position::MAX).await.expect("a log");
-    let mut switch = Switch::begin(&place.url, &file).await.expect("the right to write");
+    let mut switch = Switch::begin(&place.url, &file, &["wallets", "statement"]).await.expect("the right to write");
     for view in ["wallets", "statement"] {
         switch.replace(view, &rebuilt).await.expect("copied");
         let seen = tokio::time::timeout(PATIENCE, Place::seen(&mut reader)).await.expect("reading goes on");

@@ -152,11 +152,12 @@ async fn fold_on(copy: kept::Copy, folder: &Path, store: &Arc<dyn EventStore>, a
 async fn fill(path: &Path, store: &Arc<dyn EventStore>, at: Position) -> Result<Views, ViewError> {
     // Nobody takes this file up again.
     let views = Views::open_unsynced(&format!("sqlite:{}", path.display()), &[]).await?;
-    let filled = match watched(&views, store, at).await {
-        Ok(_) => exact(&views, at),
-        Err(error) => Err(error),
+    let made = async {
+        watched(&views, store, at).await?;
+        exact(&views, at)?;
+        views.index().await
     };
-    if let Err(error) = filled {
+    if let Err(error) = made.await {
         views.close().await;
         return Err(error);
     }

@@ -3,13 +3,15 @@
 mod postgres;
 mod sqlite;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::ViewError;
 use crate::frozen::{Portion, RowText};
 use crate::table::{Dialect, Kind, Table};
 use crate::value::Value;
-pub(crate) use sqlite::{bind_cell, insert, rows as rows_on};
+use sqlite::index;
+pub(crate) use sqlite::{Pages, bind_cell, insert, rows as rows_on};
 
 /// The database of the views, for reading.
 #[derive(Clone)]
@@ -83,6 +85,14 @@ impl Database {
                 database.make().await?;
                 Ok(Writer::Postgres(Box::new(database.visitor())))
             }
+        }
+    }
+
+    /// Takes the right to write, so that the whole database becomes what an SQLite file is. `None` where that cannot be.
+    pub async fn hold_pages(&self, from: &Path) -> Result<Option<Pages>, ViewError> {
+        match self {
+            Database::Sqlite(database) => database.hold_pages(from).await,
+            Database::Postgres(_) => Ok(None),
         }
     }
 
@@ -195,6 +205,19 @@ impl Writer {
         match self {
             Writer::Sqlite(writer) => writer.execute(sql, arguments).await,
             Writer::Postgres(writer) => Ok(writer.execute(sql, arguments).await?),
+        }
+    }
+
+    /// Makes indexes over rows that are there.
+    pub async fn index(&mut self, all: Vec<String>) -> Result<(), ViewError> {
+        match self {
+            Writer::Sqlite(writer) => writer.run(move |connection| index(connection, &all)).await,
+            Writer::Postgres(writer) => {
+                for sql in all {
+                    writer.execute(&sql, &[]).await?;
+                }
+                Ok(())
+            }
         }
     }
 

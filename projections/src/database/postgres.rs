@@ -152,7 +152,7 @@ impl Snapshot {
         let rows = self.rows(&portion_sql(table, condition, limit), &[]).await?;
         match rows.first().map(|row| row.0.as_slice()) {
             Some([Value::Int(rows), Value::Text(last), Value::Text(text)]) => {
-                Ok(Portion { rows: rows.unsigned_abs(), last: Some(RowKey::new(last)), text: text.clone() })
+                Ok(Portion { rows: rows.unsigned_abs(), last: Some(RowKey::new(last)), text: text.clone().into() })
             }
             _ => Ok(Portion { rows: 0, last: None, text: "".into() }),
         }
@@ -164,7 +164,7 @@ impl Snapshot {
         let (cells, key) = (cells.join(", "), table.key());
         let sql = format!("SELECT {cells} FROM {}{condition} ORDER BY {key} LIMIT {limit}", table.name);
         let text = |cell: Value| match cell {
-            Value::Text(text) => text,
+            Value::Text(text) => text.into(),
             _ => "NULL".into(),
         };
         Ok(self.rows(&sql, &[]).await?.into_iter().map(|row| RowText(row.0.into_iter().map(text).collect())).collect())
@@ -394,7 +394,7 @@ fn read_cell(row: &PgRow, at: usize) -> Result<Value, sqlx::Error> {
         "INT8" => <i64 as Decode<Postgres>>::decode(raw).map(Value::Int),
         "INT4" => <i32 as Decode<Postgres>>::decode(raw).map(|number| Value::Int(number.into())),
         "BOOL" => <bool as Decode<Postgres>>::decode(raw).map(Value::from),
-        "TEXT" | "VARCHAR" => <&str as Decode<Postgres>>::decode(raw).map(|text| Value::Text(unescaped(text))),
+        "TEXT" | "VARCHAR" => <&str as Decode<Postgres>>::decode(raw).map(|text| Value::Text(unescaped(text).into())),
         "BYTEA" => <&[u8] as Decode<Postgres>>::decode(raw).and_then(|bytes| Ok(Value::Id(bytes.try_into()?))),
         other => Err(format!("unexpected type {other}").into()),
     };

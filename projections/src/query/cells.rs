@@ -71,14 +71,14 @@ impl<'a> Cells<'a> {
 
     pub fn text(&mut self) -> Result<Arc<str>, ViewError> {
         match self.cells.next() {
-            Some(Value::Text(text)) => Ok(text.clone()),
+            Some(Value::Text(text)) => Ok(text.clone().into()),
             _ => Err(self.damaged("a text")),
         }
     }
 
     pub fn optional_text(&mut self) -> Result<Option<Arc<str>>, ViewError> {
         match self.cells.next() {
-            Some(Value::Text(text)) => Ok(Some(text.clone())),
+            Some(Value::Text(text)) => Ok(Some(text.clone().into())),
             Some(Value::Null) => Ok(None),
             _ => Err(self.damaged("a text or nothing")),
         }

@@ -48,7 +48,7 @@ pub(crate) async fn checkpoints(writer: &mut Writer) -> Result<Vec<(Arc<str>, Po
 /// Reads the name and the position of a checkpoint.
 pub(crate) fn stored_checkpoint(row: &Row) -> Result<(Arc<str>, Position), ViewError> {
     match row.0.as_slice() {
-        [Value::Text(name), Value::Int(at)] if *at >= 0 => Ok((name.clone(), Position::new(at.unsigned_abs()))),
+        [Value::Text(name), Value::Int(at)] if *at >= 0 => Ok((name.clone().into(), Position::new(at.unsigned_abs()))),
         _ => Err(ViewError::Damaged { table: CHECKPOINTS.name, expected: "a name and a position" }),
     }
 }

@@ -9,10 +9,10 @@ use flexledger_domain::ids::{ApplicationId, SettlementId, WalletId};
 use flexledger_domain::money::{Amount, Currency};
 use flexledger_domain::payments::SCALE;
 use flexledger_projections::ViewError;
+use flexledger_projections::cells::{Cell, Cells, Take};
 use flexledger_projections::table::Table;
 use flexledger_projections::views::account_of;
 use hashbrown::HashMap;
-use memchr::{memchr, memchr2};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -34,85 +34,51 @@ pub(super) struct Books {
 }
 
 impl Books {
-    /// Takes rows of a table, the next ones in order of their keys, as they stand in a portion. Rows of other tables are
-    /// passed over.
-    pub fn take(&mut self, table: &'static Table, portion: &str) -> Result<(), ViewError> {
-        let take: fn(&mut Books, &Row<'_>) -> Option<()> = match table.name {
-            "wallets" => Books::wallet,
-            "statement_accounts" => Books::account,
-            "entries" => Books::entry,
-            "settlements" => Books::record,
-            "settlement_lines" => Books::line,
-            _ => return Ok(()),
-        };
-        let mut cells = Cells { rest: portion };
-        let mut row = Row(Vec::with_capacity(table.columns.len()));
-        while !cells.rest.is_empty() {
-            row.0.clear();
-            row.0.extend(cells.by_ref().take(table.columns.len()));
-            take(self, &row).ok_or(ViewError::Damaged { table: table.name, expected: "a row that its view writes" })?;
-        }
-        Ok(())
-    }
-
     fn wallet(&mut self, row: &Row<'_>) -> Option<()> {
-        let [_id, _position, application, currency, debited, credited, ..] = row.0.as_slice() else { return None };
-        let (debited, credited) = (text(debited)?.into_owned(), text(credited)?.into_owned());
-        self.wallets.push((owner(application, currency)?, debited, credited));
+        let (debited, credited) = (row.text(4)?.into_owned(), row.text(5)?.into_owned());
+        self.wallets.push((row.owner(2, 3)?, debited, credited));
         Some(())
     }
 
     fn account(&mut self, row: &Row<'_>) -> Option<()> {
-        let [number, application, currency, ..] = row.0.as_slice() else { return None };
-        self.owners.insert(int(number)?, owner(application, currency)?);
+        self.owners.insert(row.int(0)?, row.owner(1, 2)?);
         Some(())
     }
 
     fn entry(&mut self, row: &Row<'_>) -> Option<()> {
-        let [number, position, _payment, credit, amount, closing, ..] = row.0.as_slice() else { return None };
-        let (count, hash) = self.statements.entry(account_of(int(number)?)).or_default();
+        let (count, hash) = self.statements.entry(account_of(row.int(0)?)).or_default();
         *count += 1;
-        trail(hash, int(position)?.unsigned_abs(), int(credit)? == 1, &text(amount)?, &text(closing)?);
+        trail(hash, row.int(1)?.unsigned_abs(), row.int(3)? == 1, &row.text(4)?, &row.text(5)?);
         Some(())
     }
 
     fn record(&mut self, row: &Row<'_>) -> Option<()> {
-        let [_position, record, date, currency, status, _error, credited, debited, payments, applications, ..] =
-            row.0.as_slice()
-        else {
-            return None;
-        };
         // A record whose run failed holds no entries.
-        if int(status)? != 1 {
+        if row.int(4)? != 1 {
             return Some(());
         }
         let hash = RecordHash::new(&RecordText {
-            date: int(date)?,
-            currency: &text(currency)?,
-            credited: &text(credited)?,
-            debited: &text(debited)?,
-            payments: int(payments)?.unsigned_abs(),
-            applications: int(applications)?.unsigned_abs(),
+            date: row.int(2)?,
+            currency: &row.text(3)?,
+            credited: &row.text(6)?,
+            debited: &row.text(7)?,
+            payments: row.int(8)?.unsigned_abs(),
+            applications: row.int(9)?.unsigned_abs(),
         });
-        self.records.insert(SettlementId::from_uuid(id(record)?), hash);
+        self.records.insert(SettlementId::from_uuid(row.id(1)?), hash);
         Some(())
     }
 
     fn line(&mut self, row: &Row<'_>) -> Option<()> {
-        let [_number, record, application, wallet, credited, debited, opening, closing, payments, ..] =
-            row.0.as_slice()
-        else {
-            return None;
-        };
-        let Some(record) = self.records.get_mut(&SettlementId::from_uuid(id(record)?)) else { return Some(()) };
+        let Some(record) = self.records.get_mut(&SettlementId::from_uuid(row.id(1)?)) else { return Some(()) };
         record.line(&LineText {
-            application: ApplicationId::from_uuid(id(application)?),
-            wallet: WalletId::from_uuid(id(wallet)?),
-            credited: &text(credited)?,
-            debited: &text(debited)?,
-            opening: &text(opening)?,
-            closing: &text(closing)?,
-            payments: int(payments)?.unsigned_abs(),
+            application: ApplicationId::from_uuid(row.id(2)?),
+            wallet: WalletId::from_uuid(row.id(3)?),
+            credited: &row.text(4)?,
+            debited: &row.text(5)?,
+            opening: &row.text(6)?,
+            closing: &row.text(7)?,
+            payments: row.int(8)?.unsigned_abs(),
         });
         Some(())
     }
@@ -196,70 +162,63 @@ fn hex(hash: &[u8; 32]) -> String {
     flexledger_eventstore::Hash(*hash).to_string()
 }
 
-/// The literals of one row, in the order of the table's columns.
-struct Row<'a>(Vec<&'a str>);
-
-fn int(cell: &str) -> Option<i64> {
-    cell.parse().ok()
+/// What takes the rows of a table; nothing takes those of tables that do not belong to the books.
+fn taker(table: &Table) -> Option<fn(&mut Books, &Row<'_>) -> Option<()>> {
+    match table.name {
+        "wallets" => Some(Books::wallet),
+        "statement_accounts" => Some(Books::account),
+        "entries" => Some(Books::entry),
+        "settlements" => Some(Books::record),
+        "settlement_lines" => Some(Books::line),
+        _ => None,
+    }
 }
 
-fn text(cell: &str) -> Option<Cow<'_, str>> {
-    let inner = cell.strip_prefix('\'')?.strip_suffix('\'')?;
-    Some(match memchr(b'\'', inner.as_bytes()) {
-        None => Cow::Borrowed(inner),
-        Some(_) => Cow::Owned(inner.replace("''", "'")),
-    })
+impl Take for Books {
+    fn wants(&self, table: &'static Table) -> bool {
+        taker(table).is_some()
+    }
+
+    fn take(&mut self, table: &'static Table, row: &dyn Cells) -> Result<(), ViewError> {
+        let Some(take) = taker(table) else { return Ok(()) };
+        take(self, &Row(row)).ok_or(ViewError::Damaged { table: table.name, expected: "a row that its view writes" })
+    }
 }
 
-fn id(cell: &str) -> Option<Uuid> {
-    Uuid::try_parse(cell.strip_prefix("X'")?.strip_suffix('\'')?).ok()
-}
+/// A row, whose cells are asked for by the places of their columns.
+struct Row<'a>(&'a dyn Cells);
 
-fn owner(application: &str, currency: &str) -> Option<Owner> {
-    Some((ApplicationId::from_uuid(id(application)?), Currency::new(&text(currency)?, SCALE).ok()?))
-}
-
-/// The literals of a portion: separated by commas within a row, by semicolons between rows.
-struct Cells<'a> {
-    rest: &'a str,
-}
-
-impl<'a> Iterator for Cells<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        if self.rest.is_empty() {
-            return None;
+impl<'a> Row<'a> {
+    fn int(&self, column: usize) -> Option<i64> {
+        match self.0.cell(column) {
+            Cell::Int(number) => Some(number),
+            _ => None,
         }
-        let bytes = self.rest.as_bytes();
-        // A quoted text may hold the separators. A doubled quote ends it and begins it again.
-        let mut end = 0;
-        if bytes.first() == Some(&b'\'') {
-            while bytes.get(end) == Some(&b'\'') {
-                end += 1;
-                end += memchr(b'\'', bytes.get(end..)?).map_or(bytes.len(), |at| at + 1);
-            }
+    }
+
+    fn text(&self, column: usize) -> Option<Cow<'a, str>> {
+        match self.0.cell(column) {
+            Cell::Text(text) => Some(text),
+            _ => None,
         }
-        let rest = bytes.get(end..).unwrap_or_default();
-        end = memchr2(b',', b';', rest).map_or(bytes.len(), |at| end + at);
-        let cell = self.rest.get(..end)?;
-        self.rest = self.rest.get(end + 1..).unwrap_or_default();
-        Some(cell)
+    }
+
+    fn id(&self, column: usize) -> Option<Uuid> {
+        match self.0.cell(column) {
+            Cell::Id(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    fn owner(&self, application: usize, currency: usize) -> Option<Owner> {
+        let currency = Currency::new(&self.text(currency)?, SCALE).ok()?;
+        Some((ApplicationId::from_uuid(self.id(application)?), currency))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn literals_are_taken_apart() {
-        let cells = |text| Cells { rest: text }.collect::<Vec<_>>();
-        let text = "1,'a,b','it''s; so',NULL;2,X'00','',NULL,''''";
-        assert_eq!(cells(text), ["1", "'a,b'", "'it''s; so'", "NULL", "2", "X'00'", "''", "NULL", "''''"]);
-        assert_eq!(cells("'never ends"), ["'never ends"]);
-        assert!(cells("").is_empty());
-    }
 
     /// The fold finds cells by their places.
     #[test]

@@ -1,18 +1,18 @@
-//! Two databases with the same views, compared in order of their keys. Memory holds a portion of each.
+//! Two databases with the same views, compared in order of their keys. Memory holds a portion of each where they differ.
 
 use std::sync::Arc;
 
 use flexledger_projections::ViewError;
 use flexledger_projections::audit::tables;
-use flexledger_projections::frozen::{Frozen, RowKey, RowText};
+use flexledger_projections::frozen::{Frozen, RowKey, RowText, Then};
 use flexledger_projections::table::Table;
 use serde_json::{Map, Value, json};
 
 use super::books::Books;
 use super::{DIFFERENCES_MAX, ViewReport};
 
-/// Rows compared at once.
-const PORTION: u32 = 2048;
+/// Rows looked at one by one where something differs.
+const PORTION: u32 = 1024;
 
 /// A row that differs, to be looked up in the log.
 pub(super) type Place = (&'static str, RowKey);
@@ -32,7 +32,7 @@ pub(super) async fn compare(
             let others = found.iter().skip(table.columns.len()).all(|part| part.starts_with("index "));
             report.add(format!("schema/{}", table.name), json!(found), json!(wanted));
             if !columns || !others {
-                report.rows += pass_table(rebuilt, table, books).await?;
+                report.rows += rebuilt.pass(table, books).await?;
                 continue;
             }
         }
@@ -44,22 +44,9 @@ pub(super) async fn compare(
 /// Takes the rebuilt rows of a view into the books, without comparing them.
 pub(super) async fn pass(rebuilt: &mut Frozen, view: &str, books: &mut Books) -> Result<(), ViewError> {
     for table in tables(view) {
-        pass_table(rebuilt, table, books).await?;
+        rebuilt.pass(table, books).await?;
     }
     Ok(())
-}
-
-async fn pass_table(rebuilt: &mut Frozen, table: &'static Table, books: &mut Books) -> Result<u64, ViewError> {
-    let (mut after, mut rows) = (None, 0);
-    loop {
-        let portion = rebuilt.portion(table, after.as_ref(), PORTION).await?;
-        books.take(table, &portion.text)?;
-        rows += portion.rows;
-        if portion.rows < u64::from(PORTION) {
-            return Ok(rows);
-        }
-        after = portion.last;
-    }
 }
 
 async fn compare_table(
@@ -71,39 +58,46 @@ async fn compare_table(
     books: &mut Books,
 ) -> Result<(), ViewError> {
     let mut after: Option<RowKey> = None;
-    // Rows are taken into the books while the next ones are read.
-    let mut taken: Arc<str> = "".into();
     loop {
-        // Each has a thread of its own.
-        let (here, there, ()) = tokio::try_join!(
-            live.portion(table, after.as_ref(), PORTION),
-            rebuilt.portion(table, after.as_ref(), PORTION),
-            async { books.take(table, &taken) }
-        )?;
-        let full = |rows: u64| rows == u64::from(PORTION);
-        let to = match (full(here.rows), full(there.rows)) {
-            (true, true) => here.last.clone().min(there.last.clone()),
-            (true, false) => here.last.clone(),
-            (false, true) => there.last.clone(),
-            (false, false) => None,
+        // The books go along to where the rows are read.
+        let (equal, taken) = live.equal(rebuilt, table, after.as_ref(), std::mem::take(books)).await?;
+        *books = taken;
+        report.rows += equal.rows;
+        after = equal.last.or(after);
+        after = match equal.then {
+            Then::End => return Ok(()),
+            Then::More => continue,
+            Then::Differs => {
+                let (here, there, to) = unequal(live, rebuilt, table, after.as_ref()).await?;
+                report.rows += there.len() as u64;
+                there.iter().try_for_each(|row| row.take(table, books))?;
+                merge(&here, &there, table, report, places);
+                let Some(to) = to else { return Ok(()) };
+                Some(to)
+            }
         };
-        if here == there {
-            report.rows += there.rows;
-            taken = there.text;
-        } else {
-            let range = (after.as_ref(), to.as_ref());
-            let here = live.rows(table, range.0, range.1, PORTION).await?;
-            let there = rebuilt.rows(table, range.0, range.1, PORTION).await?;
-            report.rows += there.len() as u64;
-            merge(&here, &there, table, report, places);
-            let rows: Vec<String> = there.iter().map(|row| row.0.join(",")).collect();
-            taken = rows.join(";").into();
-        }
-        match to {
-            Some(to) => after = Some(to),
-            None => return books.take(table, &taken),
-        }
     }
+}
+
+/// The next rows of both, and the key up to which both are whole; none at the end.
+async fn unequal(
+    live: &mut Frozen,
+    rebuilt: &mut Frozen,
+    table: &'static Table,
+    after: Option<&RowKey>,
+) -> Result<(Vec<RowText>, Vec<RowText>, Option<RowKey>), ViewError> {
+    let (mut here, mut there) =
+        tokio::try_join!(live.rows(table, after, PORTION), rebuilt.rows(table, after, PORTION))?;
+    let end = |rows: &[RowText]| rows.last().filter(|_| rows.len() == PORTION as usize).map(RowText::key);
+    let to = match (end(&here), end(&there)) {
+        (Some(here), Some(there)) => Some(here.min(there)),
+        (here, there) => here.or(there),
+    };
+    if let Some(to) = &to {
+        here.retain(|row| row.key() <= *to);
+        there.retain(|row| row.key() <= *to);
+    }
+    Ok((here, there, to))
 }
 
 fn merge(here: &[RowText], there: &[RowText], table: &'static Table, report: &mut ViewReport, places: &mut Vec<Place>) {

@@ -14,6 +14,7 @@
 
 mod books;
 mod compare;
+mod lanes;
 mod scratch;
 mod second;
 #[cfg(test)]
@@ -26,20 +27,21 @@ use std::sync::Arc;
 use flexledger_domain::{Instant, Position};
 use flexledger_eventstore::{EventStore, StoreError, record};
 use flexledger_projections::audit::{names, tables};
-use flexledger_projections::frozen::{Frozen, Stand};
+use flexledger_projections::frozen::Stand;
 use flexledger_projections::marks::set_reconciled;
 use flexledger_projections::switch::{Switch, prepare};
 use flexledger_projections::tracker::Tracker;
 use flexledger_projections::{ViewError, Views};
+use futures::future::try_join_all;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::kept::Kept;
 use crate::postings::Postings;
 use crate::scan::Scan;
 use books::{BOOKS, Books};
-use compare::Place;
-use scratch::Scratch;
+use lanes::{Found, Lane, Live};
+use scratch::{Scratch, standing};
 use second::{AbortOnDrop, Second, fold};
 
 /// Differences listed per view.
@@ -196,122 +198,101 @@ impl Reconcile<'_> {
     }
 
     async fn compare(&mut self, scratch: &mut Scratch, names: &[&'static str]) -> Result<Report, ReconcileError> {
-        let live = Views::open_read_only(&self.views_url).await?;
-        let (mut frozen, second) = self.catch_up(&live, scratch, names).await?;
-        let mut reports = Vec::with_capacity(names.len());
-        let mut places: Vec<Vec<Place>> = Vec::with_capacity(names.len());
-        let mut position = Position::MAX;
-        let mut rebuilt = scratch.views.freeze().await?;
-        let folding = self.fold_postings(&mut rebuilt, second, names).await?;
-        let mut books = Books::default();
-        for name in names {
-            let stand = frozen.stand(name).await?;
-            let made = rebuilt.stand(name).await?;
-            position = position.min(made.as_ref().map_or(Position::START, |stand| stand.position));
-            let mut report = ViewReport { name, ok: true, rows: 0, differences: Vec::new() };
-            places.push(match (&stand, &made) {
-                (None, None) => Vec::new(),
-                _ if stand == made => compare::compare(&mut frozen, &mut rebuilt, &mut report, &mut books).await?,
-                _ => {
-                    report.add("checkpoint".to_owned(), show(stand.as_ref()), show(made.as_ref()));
-                    compare::pass(&mut rebuilt, name, &mut books).await?;
-                    Vec::new()
-                }
-            });
-            reports.push(report);
+        let views = Views::open_read_only(&self.views_url).await?;
+        let (dealt, second) = self.catch_up(&views, scratch, names).await?;
+        let mut lanes = Vec::with_capacity(dealt.len());
+        for live in dealt {
+            lanes.push(Lane::open(live, &scratch.views).await?);
         }
-        frozen.close().await;
-        live.close().await;
+        let folding = self.fold_postings(&scratch.views, second, names);
+        let comparing = try_join_all(lanes.iter_mut().map(Lane::compare));
+        let indexing = async { Ok(scratch.views.index().await?) };
+        let (compared, ()) = tokio::try_join!(comparing, indexing)?;
+        let mut books = Vec::with_capacity(lanes.len());
+        for lane in lanes {
+            books.push(lane.close().await);
+        }
+        views.close().await;
+        let mut compared: Vec<_> = compared.into_iter().zip(books).collect();
         if let Some((until, folding)) = folding {
-            self.compare_postings(&mut rebuilt, &mut reports, &books, (until, folding.end().await?)).await?;
+            let mut folded = (until, folding.end().await?);
+            for (found, books) in &mut compared {
+                self.compare_postings(found, books, &mut folded).await?;
+            }
         }
-        rebuilt.close().await;
-        self.find_first(&mut reports, &places).await?;
-        let ok = reports.iter().all(|report| report.ok);
-        Ok(Report { ok, position: position.number(), views: reports })
+        let mut found: Vec<Found> = compared.into_iter().flat_map(|(found, _)| found).collect();
+        found.sort_by_key(|found| names.iter().position(|name| *name == found.report.name));
+        self.find_first(&mut found).await?;
+        let position = found.iter().map(|found| found.position).min().unwrap_or(Position::MAX);
+        let views: Vec<ViewReport> = found.into_iter().map(|found| found.report).collect();
+        Ok(Report { ok: views.iter().all(|view| view.ok), position: position.number(), views })
     }
 
-    /// Folds the scratch views to where the live ones stand in the snapshot that is returned, and the postings beside.
+    /// Folds the scratch views to where the live ones stand in the snapshots that are returned, and the postings beside.
     async fn catch_up(
         &mut self,
-        live: &Views,
+        views: &Views,
         scratch: &mut Scratch,
         names: &[&'static str],
-    ) -> Result<(Frozen, Option<Second>), ReconcileError> {
+    ) -> Result<(Vec<Live>, Option<Second>), ReconcileError> {
         let mut rounds = 0;
         let mut second = names.iter().any(|name| BOOKS.contains(name)).then(Second::new);
         loop {
-            let mut frozen = live.freeze().await?;
-            let targets = self.targets(&mut frozen, names).await?;
-            let status = scratch.views.status();
-            let lag = |(name, target): &(&str, Position)| {
-                let at = status.iter().find(|view| view.name == *name).map_or(Position::START, |view| view.position);
-                target.after(at)
-            };
-            let near = targets.iter().map(lag).max().unwrap_or(0) <= LAG;
+            let live = Live::now(views, names).await?;
+            let targets = self.targets(live.stands()).await?;
             rounds += 1;
-            let last = near || rounds == ROUNDS;
-            // A snapshot that is held keeps the journal of the live views growing.
-            let frozen = last.then_some(frozen);
-            second = scratch.fill_with(&self.store, &targets, self.progress, second).await?;
-            if let Some(frozen) = frozen {
-                return Ok((frozen, second));
+            if rounds == ROUNDS || scratch.lag(&targets) <= LAG {
+                let dealt = live.deal(views).await?;
+                let stands: Vec<_> = dealt.iter().flat_map(Live::stands).cloned().collect();
+                let targets = self.targets(&stands).await?;
+                second = scratch.fill_with(&self.store, &targets, self.progress, second).await?;
+                return Ok((dealt, second));
             }
+            // A snapshot that is held keeps the journal of the live views growing.
+            live.close().await;
+            second = scratch.fill_with(&self.store, &targets, self.progress, second).await?;
         }
     }
 
     /// Where each live view stands; the end of the log for one that does not stand on an event of this log.
     async fn targets(
         &mut self,
-        frozen: &mut Frozen,
-        names: &[&'static str],
+        stands: &[(&'static str, Option<Stand>)],
     ) -> Result<Vec<(&'static str, Position)>, ReconcileError> {
-        let mut stands = Vec::with_capacity(names.len());
-        for name in names {
-            stands.push((*name, frozen.stand(name).await?));
-        }
         // Read after the snapshot: the log is never behind the views.
         let head = self.store.head().await?.position;
-        let target = |(name, stand): (&'static str, Option<Stand>)| {
-            let at = stand.map(|stand| stand.position).filter(|at| *at <= head && *at > Position::START);
-            (name, at.unwrap_or(head))
+        let target = |(name, stand): &(&'static str, Option<Stand>)| {
+            let at = stand.as_ref().map(|stand| stand.position).filter(|at| *at <= head && *at > Position::START);
+            (*name, at.unwrap_or(head))
         };
-        Ok(stands.into_iter().map(target).collect())
+        Ok(stands.iter().map(target).collect())
     }
 
     /// The second fold, at where the first view of the books stands; `None` when none of them is asked for.
-    async fn fold_postings(
-        &mut self,
-        rebuilt: &mut Frozen,
-        second: Option<Second>,
-        names: &[&'static str],
-    ) -> Result<Option<(Position, Folding)>, ReconcileError> {
-        let (Some(first), Some(second)) = (names.iter().find(|name| BOOKS.contains(name)), second) else {
-            return Ok(None);
-        };
-        let until = rebuilt.stand(first).await?.map_or(Position::START, |stand| stand.position);
-        Ok(Some((until, second.at(until, self.store.clone()))))
+    fn fold_postings(&self, rebuilt: &Views, second: Option<Second>, names: &[&str]) -> Option<(Position, Folding)> {
+        let first = names.iter().find(|name| BOOKS.contains(name))?;
+        let until = standing(rebuilt, first);
+        Some((until, second?.at(until, self.store.clone())))
     }
 
+    /// What the rows of the books say otherwise than the postings.
     async fn compare_postings(
         &mut self,
-        rebuilt: &mut Frozen,
-        reports: &mut [ViewReport],
+        found: &mut [Found],
         books: &Books,
-        mut folded: (Position, Postings),
+        folded: &mut (Position, Postings),
     ) -> Result<(), ReconcileError> {
-        for report in reports.iter_mut().filter(|report| BOOKS.contains(&report.name)) {
-            let at = rebuilt.stand(report.name).await?.map_or(Position::START, |stand| stand.position);
-            if folded.0 != at {
-                folded = (at, fold(self.store.clone(), at).await?);
+        for Found { report, position, .. } in found.iter_mut().filter(|found| BOOKS.contains(&found.report.name)) {
+            if folded.0 != *position {
+                *folded = (*position, fold(self.store.clone(), *position).await?);
             }
             books.compare(&folded.1, report)?;
         }
         Ok(())
     }
 
-    async fn find_first(&mut self, reports: &mut [ViewReport], places: &[Vec<Place>]) -> Result<(), ReconcileError> {
-        for (report, places) in reports.iter_mut().zip(places).filter(|(_, places)| !places.is_empty()) {
+    async fn find_first(&mut self, found: &mut [Found]) -> Result<(), ReconcileError> {
+        for Found { report, places, .. } in found.iter_mut().filter(|found| !found.places.is_empty()) {
             let Some(mut tracker) = Tracker::new(report.name, places.iter().map(|(table, key)| (*table, key))) else {
                 continue;
             };
@@ -329,7 +310,7 @@ impl Reconcile<'_> {
                 (self.progress)(events.last().map_or(0, |event| event.position.number()), end.number());
             }
             let rows = report.differences.iter_mut().filter(|difference| is_row(report.name, &difference.key));
-            for (difference, (table, key)) in rows.zip(places) {
+            for (difference, (table, key)) in rows.zip(&*places) {
                 difference.first_position = tracker.first(table, key).map(Position::number);
             }
         }
@@ -337,7 +318,7 @@ impl Reconcile<'_> {
     }
 
     async fn switch(&mut self, scratch: &mut Scratch, names: &[&'static str]) -> Result<(), ReconcileError> {
-        let mut switch = Switch::begin(&self.views_url, &scratch.path).await?;
+        let mut switch = Switch::begin(&self.views_url, &scratch.path, names).await?;
         let stands = switch.stands().await?;
         let head = self.store.head().await?.position;
         let mut targets = Vec::with_capacity(names.len());
@@ -354,7 +335,7 @@ impl Reconcile<'_> {
         for name in names {
             switch.replace(name, &scratch.views).await?;
         }
-        Ok(switch.commit().await?)
+        Ok(switch.commit(&scratch.views).await?)
     }
 
     async fn put_away(&mut self, scratch: Scratch, equal: bool) -> Result<(), ReconcileError> {
@@ -371,11 +352,4 @@ impl Reconcile<'_> {
 
 fn is_row(view: &str, key: &str) -> bool {
     tables(view).iter().any(|table| key.strip_prefix(table.name).is_some_and(|rest| rest.starts_with('/')))
-}
-
-fn show(stand: Option<&Stand>) -> Value {
-    stand.map_or(Value::Null, |stand| {
-        let event = stand.event.map(|event| event.to_string());
-        json!({ "version": stand.version, "position": stand.position.number(), "event": event })
-    })
 }

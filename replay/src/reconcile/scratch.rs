@@ -62,6 +62,11 @@ impl Scratch {
         Ok(Scratch { views, path, names: names.to_vec(), unsynced, _held: held })
     }
 
+    /// How far it is behind the targets.
+    pub fn lag(&self, targets: &[(&'static str, Position)]) -> u64 {
+        targets.iter().map(|(name, target)| target.after(standing(&self.views, name))).max().unwrap_or(0)
+    }
+
     /// Begins anew with empty tables.
     pub async fn clear(&mut self) -> Result<(), ReconcileError> {
         self.views.close().await;
@@ -178,14 +183,15 @@ impl Scratch {
     }
 }
 
-fn standing(views: &Views, name: &str) -> Position {
+/// Where a view stands.
+pub(super) fn standing(views: &Views, name: &str) -> Position {
     let status = views.status();
     status.iter().find(|view| view.name == name).map_or(Position::START, |view| view.position)
 }
 
 async fn open_views(path: &Path, names: &[&'static str], unsynced: bool) -> Result<Views, ViewError> {
     let url = format!("sqlite:{}", path.display());
-    if unsynced { Views::open_unsynced(&url, names).await } else { Views::open(&url, names).await }
+    if unsynced { Views::open_unsynced(&url, names).await } else { Views::open_bare(&url, names).await }
 }
 
 /// What this run of the machine is called, where the system tells.

@@ -284,12 +284,40 @@ async fn a_switch_that_breaks_off_changes_nothing() {
     let mut scratch = Scratch::open(place.folder.path(), &names).await.unwrap();
     let end = Position::new(world.history.len() as u64);
     scratch.fill(&place.store, &[("wallets", end)], &mut |_, _| {}).await.unwrap();
-    let mut switch = Switch::begin(&place.url, &scratch.path).await.unwrap();
-    switch.replace("wallets", &scratch.views).await.unwrap();
-    drop(switch);
+    for views in [&names[..], &["wallets"]] {
+        let mut switch = Switch::begin(&place.url, &scratch.path, views).await.unwrap();
+        assert!(switch.stands().await.unwrap().iter().any(|(name, at)| &**name == "wallets" && *at == end));
+        switch.replace("wallets", &scratch.views).await.unwrap();
+        drop(switch);
+    }
     scratch.remove().await.unwrap();
     let report = place.reconcile(&["wallets"]).await;
     assert!(report.views[0].differences.iter().any(|difference| difference.live.is_null()));
+}
+
+/// What somebody else put into the file of the views outlives a rebuild, which mends the rest all the same. Marks of the
+/// views themselves outlive it, too.
+#[tokio::test]
+async fn what_is_not_of_the_views_stays() {
+    let world = World::random(31, 300);
+    let place = Place::new(&world, world.history.len()).await;
+    assert!(place.reconcile(&[]).await.ok);
+    flexledger_projections::marks::set_reconciled(&place.url, Position::new(7), Instant::from_micros(9)).await.unwrap();
+    for foreign in ["CREATE VIEW totals AS SELECT sum(total_credited) FROM wallets", "CREATE TABLE notes (text)"] {
+        place.damage("DELETE FROM wallets").await;
+        assert!(place.rebuild(&[], true).await.1);
+        assert!(place.reconcile(&[]).await.ok);
+        let views = Views::open_read_only(&place.url).await.unwrap();
+        assert!(views.reconciled().await.unwrap().is_some());
+        views.close().await;
+        place.damage(foreign).await;
+    }
+    for kept in ["SELECT * FROM totals", "INSERT INTO notes VALUES ('kept')"] {
+        place.damage("DELETE FROM wallets").await;
+        assert!(place.rebuild(&[], true).await.1);
+        place.damage(kept).await;
+        assert!(place.reconcile(&[]).await.ok);
+    }
 }
 
 /// The program that keeps the views takes the rebuilt ones over, with what it remembers, and goes on.

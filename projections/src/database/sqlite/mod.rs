@@ -4,10 +4,12 @@
 //! [reads of one moment](Snapshot)) has a thread of its own instead.
 
 mod desk;
+mod lockstep;
+mod pages;
 mod snapshot;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -19,7 +21,9 @@ use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Decode, Row as _, Sqlite, T
 use super::Row;
 use crate::ViewError;
 use crate::value::Value;
+pub(crate) use pages::Pages;
 pub(crate) use snapshot::Snapshot;
+pub(super) use writer::index;
 pub(crate) use writer::{Writer, bind as bind_cell, insert, rows};
 
 /// Connections that answer queries; one more writes.
@@ -70,6 +74,11 @@ impl Database {
         Writer::open(&self.path, self.synced).await
     }
 
+    /// Takes the right to write, so that this database gets the pages of another file. `None` if it cannot.
+    pub async fn hold_pages(&self, from: &Path) -> Result<Option<Pages>, ViewError> {
+        Pages::hold(from, &self.path).await
+    }
+
     /// All rows that a query answers.
     pub async fn rows(&self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>, ViewError> {
         let rows = sqlx::query_with(AssertSqlSafe(sql.to_owned()), bind(arguments)?).fetch_all(&self.readers).await?;
@@ -94,7 +103,7 @@ fn bind(values: &[Value]) -> Result<SqliteArguments, sqlx::Error> {
         let added = match value {
             Value::Null | Value::Keep => arguments.add(None::<i64>),
             Value::Int(number) => arguments.add(*number),
-            Value::Text(text) => arguments.add(text.clone()),
+            Value::Text(text) => arguments.add(text.to_string()),
             Value::Id(id) => arguments.add(id.to_vec()),
         };
         added.map_err(sqlx::Error::Encode)?;

@@ -1,7 +1,7 @@
 //! Reads of one moment.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use memchr::memchr;
@@ -10,9 +10,12 @@ use rusqlite::{Connection, OpenFlags, Statement};
 
 use super::super::Row;
 use super::desk::Desk;
+use super::lockstep::lockstep;
 use super::writer::rows;
 use crate::ViewError;
-use crate::frozen::{Portion, RowKey, RowText};
+use crate::cells::Take;
+use crate::frozen::{Equal, Portion, RowKey, RowText};
+use crate::table::Table;
 use crate::value::Value;
 
 /// Bytes that the text of a portion takes, more or less.
@@ -20,26 +23,27 @@ const ROOM: usize = 512 * 1024;
 
 /// Reads within one transaction, which ends when this is dropped.
 pub(crate) struct Snapshot {
-    desk: Desk,
+    desk: Desk<Reader>,
+    path: PathBuf,
+}
+
+/// What lies in the thread of a snapshot.
+struct Reader {
+    own: Connection,
+    /// Another database, which is compared with this one.
+    beside: Option<(PathBuf, Connection)>,
 }
 
 impl Snapshot {
     /// The rows of the database at `path` as they are now.
     pub async fn open(path: &Path) -> Result<Snapshot, ViewError> {
         let path = path.to_owned();
-        let open = move || {
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(Duration::from_secs(5))?;
-            connection.execute_batch("PRAGMA cache_size = -16384; BEGIN")?;
-            // The first read, not the beginning, is the moment.
-            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-            Ok(connection)
-        };
-        Ok(Snapshot { desk: Desk::open("views-reader", open).await? })
+        let opened = path.clone();
+        let open = move || Ok(Reader { own: begin(&opened)?, beside: None });
+        Ok(Snapshot { desk: Desk::open("views-reader", open).await?, path })
     }
 
-    /// Ends the reading; the file is let go of afterwards.
+    /// Ends the reading; the files are let go of afterwards.
     pub async fn close(self) {
         self.desk.close().await;
     }
@@ -47,18 +51,62 @@ impl Snapshot {
     /// All rows that a query answers.
     pub async fn rows(&mut self, sql: &str, arguments: &[Value]) -> Result<Vec<Row>, ViewError> {
         let (sql, arguments) = (sql.to_owned(), arguments.to_vec());
-        self.desk.run(move |connection| rows(connection, &sql, arguments)).await
+        self.desk.run(move |reader| rows(&reader.own, &sql, arguments)).await
     }
 
     /// The rows that a query answers, whose first column is their key, as one text.
     pub async fn portion(&mut self, sql: String) -> Result<Portion, ViewError> {
-        self.desk.run(move |connection| portion(&mut *connection.prepare_cached(&sql)?)).await
+        self.desk.run(move |reader| portion(&mut *reader.own.prepare_cached(&sql)?)).await
     }
 
     /// The rows that a query answers, a literal per cell.
     pub async fn literals(&mut self, sql: String) -> Result<Vec<RowText>, ViewError> {
-        self.desk.run(move |connection| literals(&mut *connection.prepare_cached(&sql)?)).await
+        self.desk.run(move |reader| literals(&mut *reader.own.prepare_cached(&sql)?)).await
     }
+
+    /// Passes over the rows that a query answers here and in the database of another snapshot, which nobody writes
+    /// meanwhile, as long as they are equal, and has each taken. Both are read in this thread.
+    pub async fn equal<T: Take>(
+        &mut self,
+        other: &Snapshot,
+        table: &'static Table,
+        part: (String, u32),
+        mut taker: T,
+    ) -> Result<(Equal, T), ViewError> {
+        let path = other.path.clone();
+        self.desk
+            .run(move |reader| {
+                let beside = match reader.beside.take() {
+                    Some((known, connection)) if known == path => connection,
+                    _ => begin(&path)?,
+                };
+                let equal = equal(&reader.own, &beside, table, &part, &mut taker)?;
+                reader.beside = Some((path, beside));
+                Ok((equal, taker))
+            })
+            .await
+    }
+}
+
+fn equal(
+    here: &Connection,
+    there: &Connection,
+    table: &'static Table,
+    (sql, limit): &(String, u32),
+    taker: &mut impl Take,
+) -> Result<Equal, ViewError> {
+    let (mut here, mut there) = (here.prepare_cached(sql)?, there.prepare_cached(sql)?);
+    lockstep(table, &mut here, &mut there, *limit, taker)
+}
+
+fn begin(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.execute_batch("PRAGMA cache_size = -16384; BEGIN")?;
+    // The first read, not the beginning, is the moment.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
 }
 
 fn portion(statement: &mut Statement<'_>) -> Result<Portion, ViewError> {

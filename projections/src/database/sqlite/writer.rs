@@ -29,24 +29,14 @@ const SETTINGS: &str = "
 
 /// The connection that writes.
 pub(crate) struct Writer {
-    desk: Desk,
+    desk: Desk<Connection>,
 }
 
 impl Writer {
     /// Opens the database at `path`, which is made if it is missing.
     pub async fn open(path: &Path, synced: bool) -> Result<Writer, ViewError> {
         let path = path.to_owned();
-        let open = move || {
-            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-            let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-            connection.busy_timeout(Duration::from_secs(5))?;
-            connection.execute_batch(SETTINGS)?;
-            if !synced {
-                connection.execute_batch("PRAGMA synchronous = OFF")?;
-            }
-            connection.set_prepared_statement_cache_capacity(STATEMENTS);
-            Ok(connection)
-        };
+        let open = move || connect(&path, synced);
         Ok(Writer { desk: Desk::open("views-writer", open).await? })
     }
 
@@ -85,6 +75,19 @@ impl Writer {
     }
 }
 
+/// A connection that writes.
+pub(super) fn connect(path: &Path, synced: bool) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.execute_batch(SETTINGS)?;
+    if !synced {
+        connection.execute_batch("PRAGMA synchronous = OFF")?;
+    }
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
 /// All rows that a query answers.
 pub(crate) fn rows(connection: &Connection, sql: &str, arguments: Vec<Value>) -> Result<Vec<Row>, ViewError> {
     let mut statement = connection.prepare_cached(sql)?;
@@ -119,6 +122,20 @@ pub(crate) fn insert(connection: &Connection, table: &Table, replace: bool, cell
         statement.raw_execute()?;
     }
     Ok(())
+}
+
+/// Makes indexes over rows that are there.
+pub(crate) fn index(connection: &Connection, all: &[String]) -> Result<(), ViewError> {
+    let make = |settings: &str| {
+        connection.execute_batch(settings)?;
+        all.iter().try_for_each(|sql| connection.execute_batch(sql))
+    };
+    // Sorted in portions that the processor's own memory holds, which are merged from files, this takes a quarter of the
+    // time of one large sort. Where no temporary file can be made, that has to do.
+    let made =
+        make("PRAGMA temp_store = FILE; PRAGMA cache_size = -2048").or_else(|_| make("PRAGMA temp_store = MEMORY"));
+    connection.execute_batch(SETTINGS)?;
+    Ok(made?)
 }
 
 /// Sets the parameter at a place; the first is 1.

@@ -1,26 +1,18 @@
-//! Putting rebuilt tables in the place of the live ones, in one transaction.
+//! Replacing the tables of some views, in one transaction.
 //!
-//! 1. A connection of its own takes the right to write and begins the next generation. From here on nobody else writes
-//!    the views; reading goes on, on the rows of before.
-//! 2. The caller brings the rebuilt views to exactly where the live ones stand.
-//! 3. The tables are copied, and the transaction is committed. A program that keeps the views notices the generation in
-//!    its next write and reads back what it remembers.
-//!
-//! Until the commit the old rows are the rows, whatever breaks off. On SQLite the pages are copied as they are, about
-//! as fast as the disk writes; its journal grows by the size of the tables and shrinks again afterwards. On PostgreSQL,
-//! where a table that is dropped can no longer be read by anybody, the copies are made in a schema aside, which no one
-//! sees before the commit, and are moved in the last moment.
+//! On SQLite the rows are copied as they are stored; the journal grows by the size of the tables and shrinks again
+//! afterwards. On PostgreSQL, where a table that is dropped can no longer be read by anybody, the copies are made in a
+//! schema aside, which no one sees before the commit, and are moved in the last moment.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flexledger_domain::Position;
-
+use super::attach;
 use crate::database::{Database, Writer};
 use crate::table::Table;
 use crate::value::Value;
-use crate::write::{CHECKPOINTS, stored_checkpoint};
+use crate::write::CHECKPOINTS;
 use crate::{ViewError, Views, audit, marks};
 
 /// Tries to get the right to write; each waits up to 5 s.
@@ -38,8 +30,8 @@ const MOVE_TRIES: u32 = 40;
 const MOVE_PAUSE: Duration = Duration::from_millis(50);
 
 /// The views of one database, held so that their tables can be replaced.
-pub struct Switch {
-    writer: Writer,
+pub(super) struct Tables {
+    pub writer: Writer,
     place: Place,
 }
 
@@ -51,31 +43,12 @@ enum Place {
     Aside { live: Arc<str>, tables: Vec<&'static Table> },
 }
 
-/// Makes what a rebuild needs at `url`: the tables that tell where the views stand, if they are missing.
-///
-/// # Errors
-/// The database's.
-pub async fn prepare(url: &str) -> Result<(), ViewError> {
-    let mut writer = Database::prepare(url)?.visitor().await?;
-    for sql in CHECKPOINTS.create(writer.dialect()) {
-        writer.execute(&sql, &[]).await?;
-    }
-    marks::make(&mut writer).await?;
-    writer.close().await;
-    Ok(())
-}
-
-impl Switch {
-    /// Takes the right to write the views at `url`, which are [prepared](prepare). `rebuilt` is the SQLite file with the
-    /// rebuilt ones.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn begin(url: &str, rebuilt: &Path) -> Result<Switch, ViewError> {
-        let mut writer = Database::prepare(url)?.visitor().await?;
+impl Tables {
+    /// Takes the right to write.
+    pub async fn begin(live: &Database, rebuilt: &Path) -> Result<Tables, ViewError> {
+        let mut writer = live.visitor().await?;
         if matches!(writer, Writer::Sqlite(_)) {
-            let file = rebuilt.display().to_string();
-            writer.execute("ATTACH DATABASE ? AS rebuilt", &[file.as_str().into()]).await?;
+            attach(&mut writer, rebuilt).await?;
             // Whoever writes or closes the views next moves the journal; the commit, which others wait for, does not.
             writer.rows("PRAGMA wal_autocheckpoint = 0", &[]).await?;
         }
@@ -92,22 +65,10 @@ impl Switch {
             Writer::Sqlite(_) => Place::Here,
             Writer::Postgres(_) => Place::aside(&mut writer).await?,
         };
-        Ok(Switch { writer, place })
-    }
-
-    /// Where the live views stand: names and positions.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn stands(&mut self) -> Result<Vec<(Arc<str>, Position)>, ViewError> {
-        let rows = self.writer.rows("SELECT name, position FROM view_checkpoints", &[]).await?;
-        rows.iter().map(stored_checkpoint).collect()
+        Ok(Tables { writer, place })
     }
 
     /// Replaces the tables and the checkpoint of one view.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn replace(&mut self, view: &str, rebuilt: &Views) -> Result<(), ViewError> {
         let dialect = self.writer.dialect();
         for table in audit::tables(view) {
@@ -152,9 +113,6 @@ impl Switch {
     }
 
     /// Makes the replaced tables the live ones.
-    ///
-    /// # Errors
-    /// The database's; the old tables stay then.
     pub async fn commit(mut self) -> Result<(), ViewError> {
         if let Place::Aside { live, tables } = &self.place {
             moved(&mut self.writer, live, tables).await?;
@@ -174,7 +132,7 @@ impl Place {
         };
         writer.execute(&format!("CREATE SCHEMA {ASIDE}"), &[]).await?;
         writer.execute(&format!("SET LOCAL search_path = {ASIDE}, {live}"), &[]).await?;
-        Ok(Place::Aside { live: live.clone(), tables: Vec::new() })
+        Ok(Place::Aside { live: live.clone().into(), tables: Vec::new() })
     }
 }
 

@@ -146,6 +146,11 @@ impl Changes {
         self.at = at;
     }
 
+    /// Names the first event that the next changes come from, when they are of many events.
+    pub fn since(&mut self, first: Position) {
+        self.at = first;
+    }
+
     /// Takes all changes away; the room that they took is kept for the next ones.
     pub(crate) fn clear(&mut self) {
         for table in &mut self.tables {

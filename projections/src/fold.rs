@@ -201,6 +201,7 @@ impl Slot {
         if !self.sound || self.folded == self.handed {
             return None;
         }
+        self.view.settle(&mut self.changes);
         let next = self.spare.take().unwrap_or_else(|| Changes::new(self.view.tables()));
         let mut changes = std::mem::replace(&mut self.changes, next);
         if let Err(stop) = changes.seal() {

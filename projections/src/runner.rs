@@ -125,18 +125,20 @@ impl Runner {
         let mut stop = signals.stop.subscribe();
         let mut writing: Option<JoinHandle<Written>> = None;
         let mut latest: Option<Instant> = None;
-        let mut ended = false;
+        let (mut written, mut ended) = (false, false);
         let mut failed = None;
         loop {
             ended |= *stop.borrow_and_update();
+            // The first batch is small, so that there is something to write as soon as there is something to fold.
+            let full = if written { pace.full } else { pace.full.min(Pace::FOLLOW.full) };
             let waited_for = *wanted.borrow_and_update() > self.fold.handed();
             let due = ended
                 || waited_for
-                || self.fold.pending() >= pace.full
+                || self.fold.pending() >= full
                 || latest.is_some_and(|latest| latest <= Instant::now());
             if writing.is_none() && due && self.fold.is_dirty() {
                 writing = self.start_writing();
-                latest = None;
+                (written, latest) = (true, None);
             }
             if ended && writing.is_none() {
                 return failed.map_or(Ok(()), Err);

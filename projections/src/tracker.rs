@@ -45,6 +45,7 @@ impl Tracker {
             self.changes.begin(recorded.position);
             self.view.apply(recorded, &mut self.changes)?;
         }
+        self.view.settle(&mut self.changes);
         let changes = std::mem::replace(&mut self.changes, Changes::new(self.view.tables()));
         for table in &changes.tables {
             for row in &table.rows {

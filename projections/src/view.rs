@@ -58,4 +58,10 @@ pub trait View: Send + Sync {
     /// [`Stop`] when the event contradicts what came before. Nothing may have been changed by it then: check first,
     /// change afterwards.
     fn apply(&mut self, recorded: &Recorded, changes: &mut Changes) -> Result<(), Stop>;
+
+    /// Adds the rows that change with almost every event, as they are now: before changes are handed over, only their
+    /// last state is wanted. See [`Changes::since`].
+    fn settle(&mut self, changes: &mut Changes) {
+        let _ = changes;
+    }
 }

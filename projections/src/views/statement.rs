@@ -10,7 +10,7 @@ use flexledger_domain::books::Side;
 use flexledger_domain::ids::ApplicationId;
 use flexledger_domain::money::{Amount, Currency};
 use flexledger_domain::payments::{PaymentEvent, SCALE};
-use flexledger_domain::{Entity, Event, Recorded};
+use flexledger_domain::{Entity, Event, Position, Recorded};
 use hashbrown::HashMap;
 
 use crate::changes::Changes;
@@ -89,12 +89,16 @@ struct Account {
     entries: u64,
     balance: Amount,
     credited: Amount,
+    /// Whether its row is behind.
+    dirty: bool,
 }
 
 /// The view.
 #[derive(Default)]
 pub(super) struct Statement {
     accounts: HashMap<(ApplicationId, Currency), Account>,
+    /// The accounts whose rows are behind, and since which event.
+    dirty: Vec<((ApplicationId, Currency), Position)>,
 }
 
 impl View for Statement {
@@ -133,6 +137,7 @@ impl View for Statement {
             entries: u64::try_from(*entries).map_err(|_| wrong())?,
             balance: Amount::parse(balance, SCALE).map_err(|_| wrong())?,
             credited: Amount::parse(credited, SCALE).map_err(|_| wrong())?,
+            dirty: false,
         };
         let application = ApplicationId::from_uuid(uuid::Uuid::from_bytes(*application));
         self.accounts.insert((application, currency(code)?), account);
@@ -144,6 +149,20 @@ impl View for Statement {
             self.add_account(body.application, &body.currency, recorded, changes)?;
         }
         if recorded.event.journal().is_some() { self.book(recorded, changes) } else { Ok(()) }
+    }
+
+    fn settle(&mut self, changes: &mut Changes) {
+        for (of, since) in self.dirty.drain(..) {
+            let Some(account) = self.accounts.get_mut(&of) else { continue };
+            account.dirty = false;
+            let cells = [
+                (ENTRY_COUNT, count(account.entries)),
+                (BALANCE, amount(account.balance)),
+                (CREDITED, amount(account.credited)),
+            ];
+            changes.since(since);
+            changes.update(1, Key::Int(account.number), cells);
+        }
     }
 }
 
@@ -159,7 +178,7 @@ impl Statement {
         if number > MOST_ACCOUNTS {
             return Err(Stop::new("too many wallets"));
         }
-        let account = Account { number, entries: 0, balance: Amount::ZERO, credited: Amount::ZERO };
+        let account = Account { number, entries: 0, balance: Amount::ZERO, credited: Amount::ZERO, dirty: false };
         if self.accounts.insert((application, currency(code)?), account).is_some() {
             return Err(Stop::new("this wallet exists already"));
         }
@@ -208,13 +227,10 @@ impl Statement {
             changes.append(0, row);
         }
         for (of, account) in booked {
-            let cells = [
-                (ENTRY_COUNT, count(account.entries)),
-                (BALANCE, amount(account.balance)),
-                (CREDITED, amount(account.credited)),
-            ];
-            changes.update(1, Key::Int(account.number), cells);
-            self.accounts.insert(of, account);
+            let before = self.accounts.insert(of, Account { dirty: true, ..account });
+            if before.is_none_or(|before| !before.dirty) {
+                self.dirty.push((of, recorded.position));
+            }
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use flexledger_domain::identity::IdentityEvent;
 use flexledger_domain::ids::ApplicationId;
 use flexledger_domain::payments::{Initiated, PaymentEvent, Status};
 use flexledger_domain::personal::Personal;
-use flexledger_domain::{Event, Recorded, Reference};
+use flexledger_domain::{Event, Position, Recorded, Reference};
 use hashbrown::HashMap;
 
 use crate::changes::Changes;
@@ -98,12 +98,16 @@ struct Party {
     number: i64,
     sent: u64,
     received: u64,
+    /// Whether its row is behind.
+    dirty: bool,
 }
 
 /// The view.
 #[derive(Default)]
 pub(super) struct Transactions {
     parties: HashMap<ApplicationId, Party>,
+    /// The parties whose rows are behind, and since which event.
+    dirty: Vec<(ApplicationId, Position)>,
 }
 
 impl View for Transactions {
@@ -128,7 +132,7 @@ impl View for Transactions {
             return Err(Stop::new("not a row of payment_parties"));
         };
         let whole = |count: &i64| u64::try_from(*count).map_err(|_| Stop::new("a count below zero"));
-        let party = Party { number: *number, sent: whole(sent)?, received: whole(received)? };
+        let party = Party { number: *number, sent: whole(sent)?, received: whole(received)?, dirty: false };
         self.parties.insert(ApplicationId::from_uuid(uuid::Uuid::from_bytes(*id)), party);
         Ok(())
     }
@@ -157,6 +161,15 @@ impl View for Transactions {
                 end(*reference, Status::Expired, None, recorded, changes)
             }
             _ => Ok(()),
+        }
+    }
+
+    fn settle(&mut self, changes: &mut Changes) {
+        for (of, since) in self.dirty.drain(..) {
+            let Some(party) = self.parties.get_mut(&of) else { continue };
+            party.dirty = false;
+            changes.since(since);
+            changes.update(1, Key::Int(party.number), [(SENT, count(party.sent)), (RECEIVED, count(party.received))]);
         }
     }
 }
@@ -194,15 +207,17 @@ impl Transactions {
             Value::Null,
         ];
         changes.insert(0, row);
-        if let Some(party) = self.parties.get_mut(&body.sender.application) {
-            party.sent += 1;
-            changes.update(1, Key::Int(party.number), [(SENT, count(party.sent))]);
-        }
-        if let Some(party) = self.parties.get_mut(&body.receiver.application) {
-            party.received += 1;
-            changes.update(1, Key::Int(party.number), [(RECEIVED, count(party.received))]);
-        }
+        self.count(body.sender.application, recorded.position, |party| party.sent += 1);
+        self.count(body.receiver.application, recorded.position, |party| party.received += 1);
         Ok(())
+    }
+
+    fn count(&mut self, of: ApplicationId, at: Position, add: impl FnOnce(&mut Party)) {
+        let Some(party) = self.parties.get_mut(&of) else { return };
+        add(party);
+        if !std::mem::replace(&mut party.dirty, true) {
+            self.dirty.push((of, at));
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use flexledger_domain::books::Side;
 use flexledger_domain::ids::ApplicationId;
 use flexledger_domain::money::{Amount, Currency};
 use flexledger_domain::payments::{PaymentEvent, SCALE};
-use flexledger_domain::{Event, Recorded};
+use flexledger_domain::{Event, Instant, Position, Recorded};
 use hashbrown::HashMap;
 
 use crate::changes::Changes;
@@ -42,12 +42,17 @@ struct Wallet {
     key: Key,
     debited: Amount,
     credited: Amount,
+    updated_at: Instant,
+    /// Whether its row is behind.
+    dirty: bool,
 }
 
 /// The view.
 #[derive(Default)]
 pub(super) struct Wallets {
     wallets: HashMap<(ApplicationId, Currency), Wallet>,
+    /// The wallets whose rows are behind, and since which event.
+    dirty: Vec<((ApplicationId, Currency), Position)>,
 }
 
 impl View for Wallets {
@@ -69,12 +74,27 @@ impl View for Wallets {
 
     fn restore(&mut self, _: usize, row: &[Value]) -> Result<(), Stop> {
         let wrong = || Stop::new("not a row of wallets");
-        let [id, _, Value::Id(application), Value::Text(code), Value::Text(debited), Value::Text(credited), ..] = row
+        let [
+            id,
+            _,
+            Value::Id(application),
+            Value::Text(code),
+            Value::Text(debited),
+            Value::Text(credited),
+            _,
+            Value::Int(updated_at),
+        ] = row
         else {
             return Err(wrong());
         };
         let read = |text: &str| Amount::parse(text, SCALE).map_err(|_| wrong());
-        let wallet = Wallet { key: id.key().ok_or_else(wrong)?, debited: read(debited)?, credited: read(credited)? };
+        let wallet = Wallet {
+            key: id.key().ok_or_else(wrong)?,
+            debited: read(debited)?,
+            credited: read(credited)?,
+            updated_at: Instant::from_micros(*updated_at),
+            dirty: false,
+        };
         let application = ApplicationId::from_uuid(uuid::Uuid::from_bytes(*application));
         self.wallets.insert((application, currency(code)?), wallet);
         Ok(())
@@ -83,7 +103,8 @@ impl View for Wallets {
     fn apply(&mut self, recorded: &Recorded, changes: &mut Changes) -> Result<(), Stop> {
         if let Event::Payment(PaymentEvent::WalletProvisioned(id, body)) = &recorded.event {
             let key = Key::Id(id.uuid().into_bytes());
-            let wallet = Wallet { key, debited: Amount::ZERO, credited: Amount::ZERO };
+            let (debited, credited) = (Amount::ZERO, Amount::ZERO);
+            let wallet = Wallet { key, debited, credited, updated_at: recorded.recorded_at, dirty: false };
             if self.wallets.insert((body.application, currency(&body.currency)?), wallet).is_some() {
                 return Err(Stop::new("this wallet exists already"));
             }
@@ -99,12 +120,26 @@ impl View for Wallets {
             ];
             changes.insert(0, row);
         }
-        self.book(recorded, changes)
+        self.book(recorded)
+    }
+
+    fn settle(&mut self, changes: &mut Changes) {
+        for (of, since) in self.dirty.drain(..) {
+            let Some(wallet) = self.wallets.get_mut(&of) else { continue };
+            wallet.dirty = false;
+            let cells = [
+                (TOTAL_DEBITED, amount(wallet.debited)),
+                (TOTAL_CREDITED, amount(wallet.credited)),
+                (UPDATED_AT, wallet.updated_at.into()),
+            ];
+            changes.since(since);
+            changes.update(0, wallet.key, cells);
+        }
     }
 }
 
 impl Wallets {
-    fn book(&mut self, recorded: &Recorded, changes: &mut Changes) -> Result<(), Stop> {
+    fn book(&mut self, recorded: &Recorded) -> Result<(), Stop> {
         let Some(journal) = recorded.event.journal() else { return Ok(()) };
         let mut booked: Vec<((ApplicationId, Currency), Wallet)> = Vec::with_capacity(journal.postings().len());
         for posting in journal.postings() {
@@ -123,13 +158,10 @@ impl Wallets {
             }
         }
         for (of, wallet) in booked {
-            let cells = [
-                (TOTAL_DEBITED, amount(wallet.debited)),
-                (TOTAL_CREDITED, amount(wallet.credited)),
-                (UPDATED_AT, recorded.recorded_at.into()),
-            ];
-            changes.update(0, wallet.key, cells);
-            self.wallets.insert(of, wallet);
+            if !wallet.dirty {
+                self.dirty.push((of, recorded.position));
+            }
+            self.wallets.insert(of, Wallet { updated_at: recorded.recorded_at, dirty: true, ..wallet });
         }
         Ok(())
     }

@@ -284,7 +284,7 @@ pub struct Bench {
     /// How long each round runs (ceiling, http)
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub seconds: u64,
-    /// How often what is measured and its reference take turns
+    /// How often what is measured and its reference take turns; how often a log is verified (audit)
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=20))]
     pub rounds: u64,
     /// Two-step payments (engine, views, audit, restart)

@@ -29,8 +29,8 @@ pub trait Cells {
     fn cell(&self, column: usize) -> Cell<'_>;
 }
 
-/// Who takes rows as they pass.
-pub trait Take: Send + 'static {
+/// Who takes rows as they pass. While rows are read elsewhere, it is there, and its default stands in for it.
+pub trait Take: Default + Send + 'static {
     /// Whether rows of this table are to be shown.
     fn wants(&self, table: &'static Table) -> bool;
 

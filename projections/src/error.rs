@@ -74,3 +74,11 @@ pub enum ViewError {
     #[error("view database: {0}")]
     Sqlite(#[from] rusqlite::Error),
 }
+
+impl ViewError {
+    /// Whether the file of the views is damaged in itself, so that its rows cannot be read.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(self, ViewError::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt))
+    }
+}

@@ -12,7 +12,7 @@ use flexledger_domain::Position;
 use uuid::Uuid;
 
 use crate::cells::{Literals, Rows, Take};
-use crate::database::Snapshot;
+use crate::database::{Row, Snapshot};
 use crate::table::{Dialect, Table};
 use crate::value::{Key, Value};
 use crate::{ViewError, Views};
@@ -225,6 +225,23 @@ impl Frozen {
         self.snapshot.portion(table, &condition, limit).await
     }
 
+    /// What is wrong with the rows and the indexes of a table as the database stores them, as far as it tells: SQLite
+    /// does, PostgreSQL does not.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn unsound(&mut self, table: &Table) -> Result<Vec<String>, ViewError> {
+        if self.dialect == Dialect::Postgres {
+            return Ok(Vec::new());
+        }
+        let rows = self.snapshot.rows(&format!("PRAGMA integrity_check('{}')", table.name), &[]).await?;
+        let text = |row: Row| match row.0.into_iter().next() {
+            Some(Value::Text(text)) => text.to_string(),
+            _ => String::new(),
+        };
+        Ok(rows.into_iter().map(text).filter(|text| text != "ok").collect())
+    }
+
     /// Passes over the rows behind `after` as long as they are equal here and in `rebuilt`, which nobody writes
     /// meanwhile, and has those of `rebuilt` taken. At most some ten thousand.
     ///
@@ -235,8 +252,8 @@ impl Frozen {
         rebuilt: &mut Frozen,
         table: &'static Table,
         after: Option<&RowKey>,
-        mut taker: T,
-    ) -> Result<(Equal, T), ViewError> {
+        taker: &mut T,
+    ) -> Result<Equal, ViewError> {
         if let (Snapshot::Sqlite(live), Snapshot::Sqlite(rebuilt)) = (&mut self.snapshot, &rebuilt.snapshot) {
             let part = table.part(&condition(table, self.dialect, after), RUN);
             return live.equal(rebuilt, table, (part, RUN), taker).await;
@@ -245,11 +262,11 @@ impl Frozen {
         let (here, there) =
             tokio::try_join!(self.portion(table, after, PORTION), rebuilt.portion(table, after, PORTION))?;
         if here != there {
-            return Ok((Equal { rows: 0, last: None, then: Then::Differs }, taker));
+            return Ok(Equal { rows: 0, last: None, then: Then::Differs });
         }
-        take(&there, table, &mut taker)?;
+        take(&there, table, taker)?;
         let then = if there.rows < u64::from(PORTION) { Then::End } else { Then::More };
-        Ok((Equal { rows: there.rows, last: there.last, then }, taker))
+        Ok(Equal { rows: there.rows, last: there.last, then })
     }
 
     /// Has all rows of a table taken; tells how many there are.
@@ -350,8 +367,8 @@ mod tests {
                 let mut rebuilt = frozen(folder.path(), &name(&format!("{number}-rebuilt")), other).await;
                 let (mut after, mut passed, mut taken) = (None, 0, Numbers::default());
                 let end = loop {
-                    let (equal, taker) = live.equal(&mut rebuilt, &TABLE, after.as_ref(), taken).await.unwrap();
-                    (passed, taken, after) = (passed + equal.rows, taker, equal.last.or(after));
+                    let equal = live.equal(&mut rebuilt, &TABLE, after.as_ref(), &mut taken).await.unwrap();
+                    (passed, after) = (passed + equal.rows, equal.last.or(after));
                     if equal.then != Then::More {
                         break equal.then;
                     }

@@ -52,7 +52,7 @@ async fn measure(ground: &Ground<'_>, options: &Bench, json: bool) -> Result<(),
         Which::Audit => {
             engine::fill_log(ground, options).await?;
             views::rebuild(folder).await?.print(json)?;
-            audits(folder, json).await
+            audits(folder, options, json).await
         }
         Which::Restart => {
             engine::fill_log(ground, options).await?;
@@ -78,16 +78,30 @@ async fn all(folder: &Path, options: &Bench, json: bool) -> Result<(), Failure> 
     engine.reference.print(json)?;
     engine.measured.print(json)?;
     views::rebuild(&long).await?.print(json)?;
-    audits(&long, json).await?;
+    audits(&long, options, json).await?;
     restart::restart(&long).await?.print(json)
 }
 
 /// What auditors and reconciliation jobs wait for.
-async fn audits(folder: &Path, json: bool) -> Result<(), Failure> {
-    audit::verify(folder).await?.print(json)?;
+async fn audits(folder: &Path, options: &Bench, json: bool) -> Result<(), Failure> {
+    rest(folder)?;
+    audit::verify(folder, options.rounds).await?.print(json)?;
     rebuild::rebuild(folder).await?.print(json)?;
     audit::audit(folder).await?.iter().try_for_each(|document| document.print(json))?;
     past::past(folder).await?.iter().try_for_each(|document| document.print(json))
+}
+
+/// Waits until the disk has what was written so far, so that the next bench does not pay for the one before.
+fn rest(folder: &Path) -> Result<(), Failure> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            rest(&path)?;
+        } else {
+            std::fs::File::open(&path)?.sync_all()?;
+        }
+    }
+    Ok(())
 }
 
 /// Where a bench works: a folder of its own, and databases for it if others than files in the folder were named.

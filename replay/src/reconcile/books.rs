@@ -34,6 +34,19 @@ pub(super) struct Books {
 }
 
 impl Books {
+    /// Forgets the rows of a view.
+    pub fn forget(&mut self, view: &str) {
+        match view {
+            "wallets" => self.wallets.clear(),
+            "statement" => {
+                self.owners.clear();
+                self.statements.clear();
+            }
+            "settlement" => self.records.clear(),
+            _ => {}
+        }
+    }
+
     fn wallet(&mut self, row: &Row<'_>) -> Option<()> {
         let (debited, credited) = (row.text(4)?.into_owned(), row.text(5)?.into_owned());
         self.wallets.push((row.owner(2, 3)?, debited, credited));

@@ -84,8 +84,8 @@ impl Lane {
         Ok(Lane { live, rebuilt: rebuilt.freeze().await?, books: Books::default() })
     }
 
-    /// Compares its views.
-    pub async fn compare(&mut self) -> Result<Vec<Found>, ReconcileError> {
+    /// Compares its views; with `indexes`, also what their live tables are found by.
+    pub async fn compare(&mut self, indexes: bool) -> Result<Vec<Found>, ReconcileError> {
         let mut all = Vec::with_capacity(self.live.stands.len());
         for (name, stand) in std::mem::take(&mut self.live.stands) {
             let made = self.rebuilt.stand(name).await?;
@@ -93,9 +93,7 @@ impl Lane {
             let mut report = ViewReport { name, ok: true, rows: 0, differences: Vec::new() };
             let places = match (&stand, &made) {
                 (None, None) => Vec::new(),
-                _ if stand == made => {
-                    compare::compare(&mut self.live.frozen, &mut self.rebuilt, &mut report, &mut self.books).await?
-                }
+                _ if stand == made => self.compare_view(&mut report, indexes).await?,
                 _ => {
                     report.add("checkpoint".to_owned(), show(stand.as_ref()), show(made.as_ref()));
                     compare::pass(&mut self.rebuilt, name, &mut self.books).await?;
@@ -105,6 +103,27 @@ impl Lane {
             all.push(Found { report, places, position });
         }
         Ok(all)
+    }
+
+    async fn compare_view(&mut self, report: &mut ViewReport, indexes: bool) -> Result<Vec<Place>, ViewError> {
+        let live = &mut self.live.frozen;
+        let compared = async {
+            let places = compare::compare(live, &mut self.rebuilt, report, &mut self.books).await?;
+            if indexes {
+                compare::check_indexes(live, report).await?;
+            }
+            Ok(places)
+        };
+        match compared.await {
+            // Rows that cannot be read differ from those that can.
+            Err(error @ ViewError::Sqlite(_)) if error.is_damage() => {
+                report.add("file".to_owned(), json!(error.to_string()), Value::Null);
+                self.books.forget(report.name);
+                report.rows = compare::pass(&mut self.rebuilt, report.name, &mut self.books).await?;
+                Ok(Vec::new())
+            }
+            compared => compared,
+        }
     }
 
     /// Lets go of the rows of both; what was taken into the books stays.

@@ -151,7 +151,7 @@ impl ViewReport {
 pub async fn reconcile(mut job: Reconcile<'_>) -> Result<Report, ReconcileError> {
     let names = job.names()?;
     let mut scratch = Scratch::open(&job.folder, &names).await?;
-    let report = job.compare(&mut scratch, &names).await?;
+    let report = job.compare(&mut scratch, &names, true).await?;
     job.put_away(scratch, report.ok).await?;
     // Parts of the views confirm nothing about the whole.
     if report.ok && job.views.is_empty() {
@@ -168,7 +168,8 @@ pub async fn rebuild(mut job: Reconcile<'_>, accept: bool) -> Result<(Report, bo
     let names = job.names()?;
     let mut scratch = Scratch::open(&job.folder, &names).await?;
     prepare(&job.views_url).await?;
-    let report = job.compare(&mut scratch, &names).await?;
+    // Whatever the live tables are found by is made anew in any case.
+    let report = job.compare(&mut scratch, &names, false).await?;
     let switched = report.ok || accept;
     if switched {
         job.switch(&mut scratch, &names).await?;
@@ -197,7 +198,12 @@ impl Reconcile<'_> {
         Ok(names)
     }
 
-    async fn compare(&mut self, scratch: &mut Scratch, names: &[&'static str]) -> Result<Report, ReconcileError> {
+    async fn compare(
+        &mut self,
+        scratch: &mut Scratch,
+        names: &[&'static str],
+        indexes: bool,
+    ) -> Result<Report, ReconcileError> {
         let views = Views::open_read_only(&self.views_url).await?;
         let (dealt, second) = self.catch_up(&views, scratch, names).await?;
         let mut lanes = Vec::with_capacity(dealt.len());
@@ -205,7 +211,7 @@ impl Reconcile<'_> {
             lanes.push(Lane::open(live, &scratch.views).await?);
         }
         let folding = self.fold_postings(&scratch.views, second, names);
-        let comparing = try_join_all(lanes.iter_mut().map(Lane::compare));
+        let comparing = try_join_all(lanes.iter_mut().map(|lane| lane.compare(indexes)));
         let indexing = async { Ok(scratch.views.index().await?) };
         let (compared, ()) = tokio::try_join!(comparing, indexing)?;
         let mut books = Vec::with_capacity(lanes.len());

@@ -71,20 +71,28 @@ impl Snapshot {
         other: &Snapshot,
         table: &'static Table,
         part: (String, u32),
-        mut taker: T,
-    ) -> Result<(Equal, T), ViewError> {
-        let path = other.path.clone();
-        self.desk
-            .run(move |reader| {
-                let beside = match reader.beside.take() {
-                    Some((known, connection)) if known == path => connection,
-                    _ => begin(&path)?,
-                };
-                let equal = equal(&reader.own, &beside, table, &part, &mut taker)?;
-                reader.beside = Some((path, beside));
-                Ok((equal, taker))
-            })
-            .await
+        taker: &mut T,
+    ) -> Result<Equal, ViewError> {
+        let (path, mut there) = (other.path.clone(), std::mem::take(taker));
+        let work = move |reader: &mut Reader| {
+            let found = reader.both(path).and_then(|(own, beside)| equal(own, beside, table, &part, &mut there));
+            Ok((found, there))
+        };
+        let (found, back) = self.desk.run(work).await?;
+        *taker = back;
+        found
+    }
+}
+
+impl Reader {
+    /// This database and the one beside it.
+    fn both(&mut self, path: PathBuf) -> Result<(&Connection, &Connection), ViewError> {
+        let known = self.beside.take().filter(|(known, _)| *known == path);
+        let connection = match known {
+            Some((_, connection)) => connection,
+            None => begin(&path)?,
+        };
+        Ok((&self.own, &self.beside.insert((path, connection)).1))
     }
 }
 

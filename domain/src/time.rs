@@ -103,12 +103,14 @@ impl InstantText {
     fn new(instant: Instant, decimals: usize) -> Self {
         let date = instant.date();
         let in_day = instant.0.rem_euclid(MICROS_PER_DAY);
-        let (seconds, micros) = (in_day / MICROS_PER_SECOND, in_day % MICROS_PER_SECOND);
+        // Both are below 2^32: a day has 86,400 seconds.
+        let part = |of: i64| u32::try_from(of).unwrap_or(0);
+        let (seconds, micros) = (part(in_day / MICROS_PER_SECOND), part(in_day % MICROS_PER_SECOND));
         let day = date.naive();
         let mut text = InstantText { bytes: *b"0000-00-00T00:00:00.000000Z", len: 21 + decimals };
-        text.digits(0, 4, i64::from(day.year()));
-        text.digits(5, 2, i64::from(day.month()));
-        text.digits(8, 2, i64::from(day.day()));
+        text.digits(0, 4, day.year().unsigned_abs());
+        text.digits(5, 2, day.month());
+        text.digits(8, 2, day.day());
         text.digits(11, 2, seconds / 3600);
         text.digits(14, 2, seconds / 60 % 60);
         text.digits(17, 2, seconds % 60);
@@ -120,11 +122,9 @@ impl InstantText {
         text
     }
 
-    fn digits(&mut self, at: usize, width: usize, mut value: i64) {
-        for place in (at..at + width).rev() {
-            if let Some(byte) = self.bytes.get_mut(place) {
-                *byte = b'0' + u8::try_from(value.rem_euclid(10)).unwrap_or(0);
-            }
+    fn digits(&mut self, at: usize, width: usize, mut value: u32) {
+        for byte in self.bytes.get_mut(at..at + width).unwrap_or_default().iter_mut().rev() {
+            *byte = b'0' + u8::try_from(value % 10).unwrap_or(0);
             value /= 10;
         }
     }
@@ -255,7 +255,7 @@ impl Date {
     }
 
     fn naive(self) -> NaiveDate {
-        NaiveDate::default().checked_add_signed(chrono::TimeDelta::days(self.0)).unwrap_or_default()
+        i32::try_from(self.0).ok().and_then(NaiveDate::from_epoch_days).unwrap_or_default()
     }
 }
 

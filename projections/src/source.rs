@@ -8,11 +8,11 @@ use tokio::sync::{mpsc, watch};
 
 use crate::ViewError;
 
-/// Events read from the store at once.
+/// Events read from the store at once: as many as stay in the processor's own memory until they are folded.
 const CHUNK: usize = 512;
 
-/// Chunks decoded ahead of the fold.
-const AHEAD: usize = 2;
+/// Chunks decoded ahead of the fold, which now and then pauses to hand over what it has.
+const AHEAD: usize = 32;
 
 /// Events in order, up to a position.
 pub(crate) struct Source {

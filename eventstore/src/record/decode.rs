@@ -36,12 +36,12 @@ pub fn decode(bytes: &[u8]) -> Result<Recorded, RecordError> {
 pub fn decode_trusted(bytes: &[u8]) -> Result<Recorded, RecordError> {
     let text = std::str::from_utf8(bytes).map_err(|_| RecordError::Utf8)?;
     let mut cursor = Cursor { text, at: 0 };
-    let actor = cursor.member("actor", "{\"actor\":")?;
-    let command = cursor.member("command_id", ",\"command_id\":")?;
-    let entity = cursor.member("entity", ",\"entity\":")?;
-    let id = cursor.member("id", ",\"id\":")?;
+    let actor = cursor.member("actor", "{\"actor\":\"")?;
+    let command = cursor.member("command_id", ",\"command_id\":\"")?;
+    let entity = cursor.member("entity", ",\"entity\":\"")?;
+    let id = cursor.member("id", ",\"id\":\"")?;
     let idempotency = cursor.idempotency()?;
-    let kind = cursor.string("kind", ",\"kind\":")?;
+    let kind = cursor.string("kind", ",\"kind\":\"")?;
     cursor.literal("payload", ",\"payload\":")?;
     let payload = cursor.object("payload")?;
     let position = Position::new(cursor.number("position", ",\"position\":")?);
@@ -69,12 +69,12 @@ impl<'a> Cursor<'a> {
         RecordError::Malformed { member, at: self.at }
     }
 
-    fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
     fn skip(&mut self, literal: &str) -> bool {
-        let found = self.rest().as_bytes().starts_with(literal.as_bytes());
+        let found = self.rest().starts_with(literal.as_bytes());
         if found {
             self.at += literal.len();
         }
@@ -85,15 +85,14 @@ impl<'a> Cursor<'a> {
         if self.skip(literal) { Ok(()) } else { Err(self.wrong(member)) }
     }
 
-    /// A string without escapes, after `prefix`.
+    /// A string without escapes, after `prefix`, which ends with its first quote.
     fn string(&mut self, member: &'static str, prefix: &str) -> Result<&'a str, RecordError> {
         self.literal(member, prefix)?;
-        self.literal(member, "\"")?;
         let rest = self.rest();
-        let end = memchr2(b'"', b'\\', rest.as_bytes()).ok_or_else(|| self.wrong(member))?;
-        let text = rest.get(..end).ok_or_else(|| self.wrong(member))?;
-        self.at += end;
-        self.literal(member, "\"")?;
+        let end = memchr2(b'"', b'\\', rest).filter(|end| rest.get(*end) == Some(&b'"'));
+        let end = self.at + end.ok_or_else(|| self.wrong(member))?;
+        let text = self.text.get(self.at..end).ok_or_else(|| self.wrong(member))?;
+        self.at = end + 1;
         Ok(text)
     }
 
@@ -105,14 +104,14 @@ impl<'a> Cursor<'a> {
     fn number(&mut self, member: &'static str, prefix: &str) -> Result<u64, RecordError> {
         self.literal(member, prefix)?;
         let rest = self.rest();
-        let end = rest.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(rest.len());
-        let number = rest.get(..end).unwrap_or_default().parse().map_err(|_| self.wrong(member))?;
-        self.at += end;
+        let end = self.at + rest.iter().position(|b| !b.is_ascii_digit()).unwrap_or(rest.len());
+        let number = self.text.get(self.at..end).unwrap_or_default().parse().map_err(|_| self.wrong(member))?;
+        self.at = end;
         Ok(number)
     }
 
     fn instant(&mut self) -> Result<Instant, RecordError> {
-        let text = self.string("recorded_at", ",\"recorded_at\":")?;
+        let text = self.string("recorded_at", ",\"recorded_at\":\"")?;
         Instant::parse_log(text).ok_or_else(|| self.wrong("recorded_at"))
     }
 
@@ -126,10 +125,9 @@ impl<'a> Cursor<'a> {
 
     /// A JSON object as text. Finds its end only; what it says is for its reader to check.
     fn object(&mut self, member: &'static str) -> Result<&'a str, RecordError> {
-        let rest = self.rest();
-        let end = object_end(rest.as_bytes()).ok_or_else(|| self.wrong(member))?;
-        let object = rest.get(..end).ok_or_else(|| self.wrong(member))?;
-        self.at += end;
+        let end = self.at + object_end(self.rest()).ok_or_else(|| self.wrong(member))?;
+        let object = self.text.get(self.at..end).ok_or_else(|| self.wrong(member))?;
+        self.at = end;
         Ok(object)
     }
 
@@ -148,10 +146,10 @@ impl<'a> Cursor<'a> {
     }
 
     fn posting(&mut self) -> Result<Posting, RecordError> {
-        let account = self.member("postings.account", "{\"account\":")?;
-        let amount = self.string("postings.amount", ",\"amount\":")?;
-        let currency = self.string("postings.currency", ",\"currency\":")?;
-        let side = match self.string("postings.side", ",\"side\":")? {
+        let account = self.member("postings.account", "{\"account\":\"")?;
+        let amount = self.string("postings.amount", ",\"amount\":\"")?;
+        let currency = self.string("postings.currency", ",\"currency\":\"")?;
+        let side = match self.string("postings.side", ",\"side\":\"")? {
             "debit" => Side::Debit,
             "credit" => Side::Credit,
             _ => return Err(self.wrong("postings.side")),

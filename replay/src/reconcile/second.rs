@@ -13,7 +13,7 @@ use crate::postings::Postings;
 use crate::scan::Scan;
 
 /// Batches that wait to be folded.
-const AHEAD: usize = 2;
+const AHEAD: usize = 32;
 
 /// Postings folded up to a position.
 pub(super) struct Second {

@@ -76,6 +76,18 @@ pub enum ViewError {
 }
 
 impl ViewError {
+    /// Whether the disk is full.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            ViewError::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            ViewError::Database(sqlx::Error::Database(error)) => {
+                matches!(error.code().as_deref(), Some("13" | "53100"))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the file of the views is damaged in itself, so that its rows cannot be read.
     #[must_use]
     pub fn is_damage(&self) -> bool {

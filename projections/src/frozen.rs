@@ -12,10 +12,10 @@ use flexledger_domain::Position;
 use uuid::Uuid;
 
 use crate::cells::{Literals, Rows, Take};
-use crate::database::{Row, Snapshot};
+use crate::database::{Database, Row, Snapshot};
 use crate::table::{Dialect, Table};
 use crate::value::{Key, Value};
-use crate::{ViewError, Views};
+use crate::{ViewError, Views, marks};
 
 /// Rows passed at once: as texts, and where they lie.
 const PORTION: u32 = 2048;
@@ -166,6 +166,14 @@ impl fmt::Display for RowKey {
 }
 
 impl Views {
+    /// Views to be held only, whatever their checkpoints say.
+    ///
+    /// # Errors
+    /// [`ViewError::Url`].
+    pub fn unread(url: &str) -> Result<Views, ViewError> {
+        Ok(Views::over(Database::prepare(url)?, Vec::new()))
+    }
+
     /// Holds the rows as they are now.
     ///
     /// # Errors
@@ -186,9 +194,20 @@ impl Frozen {
     /// # Errors
     /// The database's.
     pub async fn stand(&mut self, view: &str) -> Result<Option<Stand>, ViewError> {
-        let sql = "SELECT version, position, event FROM view_checkpoints WHERE name = ?";
+        let sql = match self.dialect {
+            // What no view writes is read as nothing.
+            Dialect::Sqlite => {
+                "SELECT CASE typeof(version) WHEN 'integer' THEN version END, \
+                 CASE typeof(position) WHEN 'integer' THEN position END, \
+                 CASE WHEN typeof(event) = 'blob' AND length(event) = 16 THEN event END \
+                 FROM view_checkpoints WHERE name = ?"
+            }
+            Dialect::Postgres => {
+                "SELECT version, position, CASE WHEN length(event) = 16 THEN event END FROM view_checkpoints \
+                 WHERE name = ?"
+            }
+        };
         let rows = self.snapshot.rows(sql, &[view.into()]).await?;
-        let damaged = ViewError::Damaged { table: "view_checkpoints", expected: "a version, a position and an event" };
         match rows.first().map(|row| row.0.as_slice()) {
             None => Ok(None),
             Some([Value::Int(version), Value::Int(at), event]) if *at >= 0 => {
@@ -198,7 +217,8 @@ impl Frozen {
                 };
                 Ok(Some(Stand { version: *version, position: Position::new(at.unsigned_abs()), event }))
             }
-            Some(_) => Err(damaged),
+            // No view has such a version: this stands nowhere.
+            Some(_) => Ok(Some(Stand { version: -1, position: Position::START, event: None })),
         }
     }
 
@@ -234,12 +254,37 @@ impl Frozen {
         if self.dialect == Dialect::Postgres {
             return Ok(Vec::new());
         }
-        let rows = self.snapshot.rows(&format!("PRAGMA integrity_check('{}')", table.name), &[]).await?;
+        self.integrity(&format!("PRAGMA integrity_check('{}')", table.name)).await
+    }
+
+    /// As [`Frozen::unsound`], of the whole file: also what belongs to no table, and the marks of the views themselves.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn unsound_file(&mut self) -> Result<Vec<String>, ViewError> {
+        if self.dialect == Dialect::Postgres {
+            return Ok(Vec::new());
+        }
+        let mut wrong = self.integrity("PRAGMA integrity_check").await?;
+        match self.snapshot.rows(marks::STRANGE, &[]).await {
+            Ok(marks) if marks.first() == Some(&Row(vec![Value::Int(0)])) => {}
+            Ok(_) => wrong.push("rows of view_marks that nobody writes".to_owned()),
+            Err(error @ ViewError::Sqlite(_)) => wrong.push(format!("view_marks: {error}")),
+            Err(error) => return Err(error),
+        }
+        Ok(wrong)
+    }
+
+    async fn integrity(&mut self, sql: &str) -> Result<Vec<String>, ViewError> {
         let text = |row: Row| match row.0.into_iter().next() {
             Some(Value::Text(text)) => text.to_string(),
             _ => String::new(),
         };
-        Ok(rows.into_iter().map(text).filter(|text| text != "ok").collect())
+        match self.snapshot.rows(sql, &[]).await {
+            Ok(rows) => Ok(rows.into_iter().map(text).filter(|text| text != "ok").collect()),
+            Err(error) if error.is_damage() => Ok(vec![error.to_string()]),
+            Err(error) => Err(error),
+        }
     }
 
     /// Passes over the rows behind `after` as long as they are equal here and in `rebuilt`, which nobody writes
@@ -311,7 +356,6 @@ fn condition(table: &Table, dialect: Dialect, after: Option<&RowKey>) -> String 
 mod tests {
     use super::*;
     use crate::cells::{Cell, Cells};
-    use crate::database::Database;
     use crate::table::{Kind, column, optional};
 
     static TABLE: Table =

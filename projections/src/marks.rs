@@ -16,6 +16,29 @@ const COLUMNS: &[Column] = &[column("name", Kind::Text), column("number", Kind::
 const GENERATION: &str = "generation";
 const RECONCILED: &str = "reconciled";
 
+/// How many marks there are that nobody writes, on SQLite.
+pub(crate) const STRANGE: &str = "SELECT count(*) FROM view_marks WHERE typeof(name) <> 'text' \
+     OR typeof(number) <> 'integer' OR typeof(at) NOT IN ('integer', 'null')";
+
+/// All other marks, on SQLite.
+pub(crate) const SOUND: &str = "SELECT name, number, at FROM view_marks WHERE typeof(name) = 'text' \
+     AND typeof(number) = 'integer' AND typeof(at) IN ('integer', 'null')";
+
+/// Sets the generation beyond a number.
+pub(crate) async fn generation_beyond(writer: &mut Writer, least: i64) -> Result<(), ViewError> {
+    writer.execute("DELETE FROM view_marks WHERE name = ?", &[GENERATION.into()]).await?;
+    writer.execute(SET, &[GENERATION.into(), Value::Int(least.saturating_add(1)), Value::Null]).await?;
+    Ok(())
+}
+
+/// The generation among rows of the marks; none if it is not there.
+pub(crate) fn generation_in(rows: &[Row]) -> Option<i64> {
+    rows.iter().find_map(|row| match row.0.as_slice() {
+        [Value::Text(name), Value::Int(number), ..] if name == GENERATION => Some(*number),
+        _ => None,
+    })
+}
+
 const SET: &str = "INSERT INTO view_marks (name, number, at) VALUES (?, ?, ?) \
                    ON CONFLICT (name) DO UPDATE SET number = excluded.number, at = excluded.at";
 const GET: &str = "SELECT number, at FROM view_marks WHERE name = ?";
@@ -57,7 +80,7 @@ fn stored(rows: &[Row]) -> Option<i64> {
 /// Begins the next generation.
 pub(crate) async fn next_generation(writer: &mut Writer) -> Result<(), ViewError> {
     let sql = "INSERT INTO view_marks (name, number) VALUES (?, 1) \
-               ON CONFLICT (name) DO UPDATE SET number = view_marks.number + 1";
+               ON CONFLICT (name) DO UPDATE SET number = view_marks.number + 1, at = NULL";
     writer.execute(sql, &[GENERATION.into()]).await?;
     Ok(())
 }

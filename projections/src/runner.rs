@@ -5,7 +5,7 @@
 //! 2. What is folded is written when a reader waits for it, when [`LATEST`] has passed, or when [`Pace::full`] events
 //!    are pending. One write at a time; meanwhile folding goes on, up to [`Pace::most`] pending events. So the busier
 //!    the log, the larger the batches and the lower the cost of an event.
-//! 3. A write that fails is tried again, for as long as it takes; nothing is lost, for the log has it all.
+//! 3. When following, a write that fails is tried again, for as long as it takes; nothing is lost, for the log has it all.
 //!    A view whose event or rows do not fit stops, and the others go on.
 
 use std::sync::Arc;
@@ -43,13 +43,16 @@ pub(crate) struct Pace {
     pub full: usize,
     /// Pending events beyond which folding waits for the write.
     pub most: usize,
+    /// Whether a write that fails is tried again.
+    pub patient: bool,
 }
 
 impl Pace {
     /// For following: rows should be fresh.
-    pub const FOLLOW: Pace = Pace { full: 8192, most: 16_384 };
-    /// For filling: batches should be large, for many rows change more than once.
-    pub const FILL: Pace = Pace { full: 49_152, most: 65_536 };
+    pub const FOLLOW: Pace = Pace { full: 8192, most: 16_384, patient: true };
+    /// For filling: batches should be large, for many rows change more than once. Somebody waits for the end, and what
+    /// is filled can be thrown away: a disk that is full is not waited for.
+    pub const FILL: Pace = Pace { full: 49_152, most: 65_536, patient: false };
 }
 
 /// What the world tells the runner, and what it tells the world.
@@ -100,6 +103,8 @@ struct Written {
     switched: bool,
     /// Room of the changes, by the places of their views.
     emptied: Vec<(usize, Changes)>,
+    /// Why nothing was written, when it is not tried again.
+    failed: Option<ViewError>,
 }
 
 enum Step {
@@ -137,7 +142,7 @@ impl Runner {
                 || self.fold.pending() >= full
                 || latest.is_some_and(|latest| latest <= Instant::now());
             if writing.is_none() && due && self.fold.is_dirty() {
-                writing = self.start_writing();
+                writing = self.start_writing(pace.patient);
                 (written, latest) = (true, None);
             }
             if ended && writing.is_none() {
@@ -191,10 +196,10 @@ impl Runner {
         Ok(())
     }
 
-    fn start_writing(&mut self) -> Option<JoinHandle<Written>> {
+    fn start_writing(&mut self, patient: bool) -> Option<JoinHandle<Written>> {
         let pen = self.pen.take()?;
         let parts = self.fold.take();
-        Some(tokio::spawn(pen.write(parts)))
+        Some(tokio::spawn(pen.write(parts, patient)))
     }
 
     /// Takes the pen back. If the writing task itself broke off, the database holds what it held before.
@@ -204,8 +209,11 @@ impl Runner {
         signals: &Signals,
     ) -> Result<(), ViewError> {
         match written {
-            Ok(Written { pen, stopped, switched, emptied }) => {
+            Ok(Written { pen, stopped, switched, emptied, failed }) => {
                 self.pen = Some(pen);
+                if let Some(error) = failed {
+                    return Err(error);
+                }
                 self.fold.reuse(emptied);
                 if switched {
                     return Err(ViewError::Switched);
@@ -243,8 +251,8 @@ async fn until_latest(latest: Option<Instant>) {
 }
 
 impl Pen {
-    /// Writes until it is done. Parts that do not fit are left out and reported.
-    async fn write(mut self: Box<Self>, mut parts: Vec<Arc<Part>>) -> Written {
+    /// Writes until it is done, or until it fails. Parts that do not fit are left out and reported.
+    async fn write(mut self: Box<Self>, mut parts: Vec<Arc<Part>>, patient: bool) -> Written {
         let mut stopped = Vec::new();
         let mut wait = FIRST_WAIT;
         loop {
@@ -253,14 +261,17 @@ impl Pen {
                     if wait > FIRST_WAIT {
                         tracing::info!(name: "views.writable", "the views can be written again");
                     }
-                    return Written { pen: self, stopped, switched: false, emptied: emptied(parts) };
+                    return Written { pen: self, stopped, switched: false, emptied: emptied(parts), failed: None };
                 }
                 Err(WriteError::Switched) => {
-                    return Written { pen: self, stopped, switched: true, emptied: Vec::new() };
+                    return Written { pen: self, stopped, switched: true, emptied: Vec::new(), failed: None };
                 }
                 Err(WriteError::Contradiction { view, reason }) => {
                     parts.retain(|part| part.view != view);
                     stopped.push((view, reason));
+                }
+                Err(WriteError::Database(error)) if !patient => {
+                    return Written { pen: self, stopped, switched: false, emptied: Vec::new(), failed: Some(error) };
                 }
                 Err(WriteError::Database(error)) => {
                     if wait == FIRST_WAIT {

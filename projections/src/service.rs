@@ -90,8 +90,13 @@ impl Views {
             let (_, position) = stored.iter().find(|(name, _)| name.as_ref() == *known)?;
             Some(ViewStatus { name: known, position: *position, stopped: None })
         });
-        let signals = Signals::new(known.collect());
-        Ok(Views { database, signals: Arc::new(signals), work: Arc::new(Mutex::new(Work::Over)) })
+        Ok(Views::over(database, known.collect()))
+    }
+
+    /// Views that nobody fills here.
+    pub(crate) fn over(database: Database, status: Vec<ViewStatus>) -> Views {
+        let signals = Arc::new(Signals::new(status));
+        Views { database, signals, work: Arc::new(Mutex::new(Work::Over)) }
     }
 
     /// Follows the log from now on, in the background, beginning with what is missing.
@@ -120,7 +125,7 @@ impl Views {
         let mut work = self.work.lock().await;
         let mut runner = work.take()?;
         let filled = self.fill_with(&mut runner, store, until, None).await;
-        *work = Work::Idle(runner);
+        *work = Work::after(runner, &filled);
         filled
     }
 
@@ -153,7 +158,7 @@ impl Views {
         let most = limits.iter().map(|(_, at)| *at).max().unwrap_or(Position::START);
         let filled = self.fill_with(&mut runner, store, most, listener).await;
         runner.fold.limit(|_| Position::MAX);
-        *work = Work::Idle(runner);
+        *work = Work::after(runner, &filled);
         filled.map(|_| ())
     }
 
@@ -249,6 +254,14 @@ impl Views {
 }
 
 impl Work {
+    /// What was folded but not written is lost: such views are to be opened again.
+    fn after(runner: Box<Runner>, filled: &Result<Position, ViewError>) -> Work {
+        match filled {
+            Err(ViewError::Database(_) | ViewError::Sqlite(_)) => Work::Over,
+            _ => Work::Idle(runner),
+        }
+    }
+
     fn take(&mut self) -> Result<Box<Runner>, ViewError> {
         match std::mem::replace(self, Work::Over) {
             Work::Idle(runner) => Ok(runner),

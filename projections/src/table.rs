@@ -209,7 +209,15 @@ impl Table {
     #[must_use]
     pub fn shape(&self, dialect: Dialect) -> Vec<String> {
         let column = |column: &Column| format!("{} {}", column.name, dialect.type_name(column.kind));
-        let mut indexes: Vec<_> = self.indexes.iter().map(|index| format!("index {}", index.name)).collect();
+        let index = |index: &Index| {
+            let made = self.create_index(index, dialect);
+            let unique = if index.unique { " unique" } else { "" };
+            let rest = made.find(" ON ").and_then(|at| made.get(at..)).unwrap_or_default();
+            // PostgreSQL tells a definition in words of its own.
+            let shown = if dialect == Dialect::Sqlite { [unique, rest].concat() } else { String::new() };
+            format!("index {}{shown}", index.name)
+        };
+        let mut indexes: Vec<_> = self.indexes.iter().map(index).collect();
         indexes.sort_unstable();
         self.columns.iter().map(column).chain(indexes).collect()
     }

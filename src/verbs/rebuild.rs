@@ -125,12 +125,27 @@ fn failed(error: &ReconcileError) -> Failure {
         ReconcileError::Running | ReconcileError::Moved => Failure::Store(error.to_string()),
         ReconcileError::Damaged(_) => Failure::Store(error.to_string()),
         ReconcileError::View(_) | ReconcileError::Log(_) | ReconcileError::File(_) => {
-            let next =
-                "Check --views, and run `flexledger verify`. Views that cannot be opened can be removed and rebuilt.";
-            Failure::Store(Failure::hint(error, next))
+            Failure::Store(Failure::hint(error, next(error)))
         }
     }
 }
+
+/// What to do about an error.
+fn next(error: &ReconcileError) -> &'static str {
+    let told = error.to_string();
+    let says = |part: &str| told.contains(part);
+    match error {
+        ReconcileError::View(view) if view.is_full() => FULL,
+        ReconcileError::File(file) if file.kind() == std::io::ErrorKind::StorageFull => FULL,
+        _ if says("readonly") || says("read-only") || says("Read-only") => {
+            "--data must be writable, and --views too for a rebuild. The live views are as they were."
+        }
+        _ => "Check --views, and run `flexledger verify`. Views that cannot be opened can be removed and rebuilt.",
+    }
+}
+
+const FULL: &str = "Free some space and run it again: next to the live views it needs as much as they take, and a rebuild \
+                    of SQLite views twice that. The live views are as they were.";
 
 fn print(report: &Report, json: bool) -> Result<(), Failure> {
     if json {

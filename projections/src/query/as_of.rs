@@ -193,8 +193,7 @@ impl Views {
         self.check_sealed("statement_accounts", "number", numbers).await?;
         let read = rows.iter().map(|row| account(row, at)).filter_map(Result::transpose);
         let accounts: Vec<AccountAsOf> = read.collect::<Result<_, _>>()?;
-        let held = accounts.iter().filter(|account| account.entries > 0);
-        self.check_sealed("entries", "number", held.map(|of| Value::Int(of.entry_key(of.entries))).collect()).await?;
+        self.check_sealed("entries", "number", rows.iter().flat_map(around).collect()).await?;
         let applications = accounts.iter().map(|account| account.application.uuid().into()).collect();
         self.check_sealed("applications", "id", applications).await?;
         Ok(accounts)
@@ -230,7 +229,11 @@ impl Views {
             None => (all.to_owned(), Vec::new()),
             Some(id) => (format!("{all} WHERE application = ?"), vec![id.uuid().into()]),
         };
-        self.accounts_where(&chosen, arguments, "c.application, c.currency", at).await
+        let found = self.accounts_where(&chosen, arguments, "c.application, c.currency", at).await?;
+        if application.is_some_and(|id| found.iter().any(|account| account.application != id)) {
+            return Err(ELSEWHERE);
+        }
+        Ok(found)
     }
 
     /// What accounts held, in the order of their numbers, those behind `after`, at most `limit`.
@@ -260,7 +263,10 @@ impl Views {
         let chosen = "SELECT number, entries FROM statement_accounts WHERE application = ? AND currency = ?";
         let arguments = vec![of.0.uuid().into(), of.1.code().into()];
         let found = self.accounts_where(chosen, arguments, "c.number", at).await?.pop();
-        let Some(AccountAsOf { number, entries, .. }) = found else { return Ok(None) };
+        let Some(AccountAsOf { number, entries, application, currency, .. }) = found else { return Ok(None) };
+        if (application, currency.code()) != (of.0, of.1.code()) {
+            return Err(ELSEWHERE);
+        }
         let last = after.saturating_add(u64::from(limit.min(LARGEST_PAGE))).min(entries);
         if after >= last {
             return Ok(Some((Vec::new(), entries)));
@@ -312,6 +318,15 @@ impl Views {
         let arguments: Vec<Value> = std::iter::repeat_n(position(at), 4).chain(chosen).chain([limit]).collect();
         let rows = self.database.rows(&sql, &arguments).await?;
         let tags: Vec<TagAsOf> = rows.iter().map(tag).collect::<Result<_, _>>()?;
+        let meant = |tag: &TagAsOf| match choice {
+            TagChoice::After(after) => tag.position > *after,
+            TagChoice::Id(id) => tag.id == *id,
+            TagChoice::Named(TagQuery::Bare(local)) => tag.address.local() == local.as_str(),
+            TagChoice::Named(TagQuery::Qualified(local, handle)) => tag.address == Address::new(local, handle),
+        };
+        if !tags.iter().all(meant) {
+            return Err(ViewError::Damaged { table: "tags", expected: "a row that its index finds" });
+        }
         let ids: Vec<Value> = tags.iter().map(|tag| tag.id.uuid().into()).collect();
         self.check_sealed("tag_changes", "tag", ids.clone()).await?;
         self.check_sealed("tags", "id", ids).await?;
@@ -396,6 +411,25 @@ impl Views {
         Ok((payment.reference == reference).then_some(PaymentAsOf { payment, outcome }))
     }
 }
+
+/// The keys of the last entry by then and of the one behind it, where they are, of a row of the halving. Whatever it met
+/// in between, it found the right place if these two are what their view wrote.
+fn around(row: &Row) -> Vec<Value> {
+    let [Value::Int(account), _, _, _, _, Value::Int(last), next, ..] = row.0.as_slice() else { return Vec::new() };
+    let key = |entry: i64| Value::Int(entry_range(*account, entry.unsigned_abs(), 0).0);
+    let mut keys = Vec::with_capacity(2);
+    if *last > 0 {
+        keys.push(key(*last));
+    }
+    if !matches!(next, Value::Null) {
+        keys.push(key(last + 1));
+    }
+    keys
+}
+
+/// An index led to the row of somebody else.
+const ELSEWHERE: ViewError =
+    ViewError::Damaged { table: "statement_accounts", expected: "the row that its index finds" };
 
 fn damaged(expected: &'static str) -> ViewError {
     ViewError::Damaged { table: "entries", expected }

@@ -27,6 +27,11 @@ use tables::Tables;
 const FOREIGN: &str = "SELECT count(*) FROM main.sqlite_schema AS live WHERE sql IS NOT NULL \
                        AND NOT EXISTS (SELECT 1 FROM rebuilt.sqlite_schema AS made WHERE made.name = live.name)";
 
+/// Names and positions of the views; on SQLite, without rows that no view writes.
+const ALL_STANDS: &str = "SELECT name, position FROM view_checkpoints";
+const STANDS: &str = "SELECT name, position FROM view_checkpoints \
+                      WHERE typeof(name) = 'text' AND typeof(position) = 'integer' AND position >= 0";
+
 /// The views of one database, held so that their tables can be replaced.
 pub struct Switch {
     way: Way,
@@ -78,10 +83,12 @@ impl Switch {
     /// # Errors
     /// The database's.
     pub async fn stands(&mut self) -> Result<Vec<(Arc<str>, Position)>, ViewError> {
-        let sql = "SELECT name, position FROM view_checkpoints";
         let rows = match &mut self.way {
-            Way::Pages { live, .. } => live.rows(sql, &[]).await?,
-            Way::Tables(tables) => tables.writer.rows(sql, &[]).await?,
+            Way::Pages { live, .. } => live.rows(STANDS, &[]).await?,
+            Way::Tables(tables) => {
+                let sql = if matches!(tables.writer, Writer::Sqlite(_)) { STANDS } else { ALL_STANDS };
+                tables.writer.rows(sql, &[]).await?
+            }
         };
         rows.iter().map(stored_checkpoint).collect()
     }
@@ -130,12 +137,17 @@ async fn attach(writer: &mut Writer, file: &Path) -> Result<(), ViewError> {
 
 /// Gives the rebuilt file the marks of the live one, of the next generation.
 async fn hand_over_marks(live: &Database, rebuilt: &Views) -> Result<(), ViewError> {
-    let rows = live.rows("SELECT name, number, at FROM view_marks", &[]).await?;
+    let rows = live.rows(marks::SOUND, &[]).await?;
+    // One that cannot be read is followed by one that no program can remember: no two rebuilds after different events
+    // have the same, and those after the same give the same rows.
+    let generation = marks::generation_in(&rows);
+    let furthest = rebuilt.status().iter().map(|view| view.position.number()).max().unwrap_or(0);
+    let unknown = i64::try_from(furthest).unwrap_or(i64::MAX).saturating_add(1 << 40);
     let mut writer = rebuilt.database.visitor().await?;
     writer.begin().await?;
     writer.execute("DELETE FROM view_marks", &[]).await?;
     writer.insert(&marks::MARKS, rows.into_iter().flat_map(|row| row.0).collect()).await?;
-    marks::next_generation(&mut writer).await?;
+    marks::generation_beyond(&mut writer, generation.unwrap_or(unknown)).await?;
     writer.control("COMMIT").await?;
     writer.close().await;
     Ok(())

@@ -58,10 +58,7 @@ pub(super) async fn check_indexes(live: &mut Frozen, report: &mut ViewReport) ->
         if live.misshapen(table).await?.is_some_and(|(found, _)| found.is_empty()) {
             continue;
         }
-        let wrong = match live.unsound(table).await {
-            Err(error) if error.is_damage() => vec![error.to_string()],
-            wrong => wrong?,
-        };
+        let wrong = live.unsound(table).await?;
         if !wrong.is_empty() {
             report.add(format!("index/{}", table.name), json!(wrong), Value::Null);
         }

@@ -34,12 +34,13 @@ use flexledger_projections::tracker::Tracker;
 use flexledger_projections::{ViewError, Views};
 use futures::future::try_join_all;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::kept::Kept;
 use crate::postings::Postings;
 use crate::scan::Scan;
 use books::{BOOKS, Books};
+use compare::check_indexes;
 use lanes::{Found, Lane, Live};
 use scratch::{Scratch, standing};
 use second::{AbortOnDrop, Second, fold};
@@ -151,7 +152,8 @@ impl ViewReport {
 pub async fn reconcile(mut job: Reconcile<'_>) -> Result<Report, ReconcileError> {
     let names = job.names()?;
     let mut scratch = Scratch::open(&job.folder, &names).await?;
-    let report = job.compare(&mut scratch, &names, true).await?;
+    let compared = job.compare(&mut scratch, &names, true).await;
+    let (scratch, report) = scratch.unless(compared).await?;
     job.put_away(scratch, report.ok).await?;
     // Parts of the views confirm nothing about the whole.
     if report.ok && job.views.is_empty() {
@@ -167,13 +169,8 @@ pub async fn reconcile(mut job: Reconcile<'_>) -> Result<Report, ReconcileError>
 pub async fn rebuild(mut job: Reconcile<'_>, accept: bool) -> Result<(Report, bool), ReconcileError> {
     let names = job.names()?;
     let mut scratch = Scratch::open(&job.folder, &names).await?;
-    prepare(&job.views_url).await?;
-    // Whatever the live tables are found by is made anew in any case.
-    let report = job.compare(&mut scratch, &names, false).await?;
-    let switched = report.ok || accept;
-    if switched {
-        job.switch(&mut scratch, &names).await?;
-    }
+    let made = job.make_again(&mut scratch, &names, accept).await;
+    let (scratch, (report, switched)) = scratch.unless(made).await?;
     job.put_away(scratch, report.ok).await?;
     if switched && job.views.is_empty() {
         job.note(report.position).await;
@@ -198,22 +195,41 @@ impl Reconcile<'_> {
         Ok(names)
     }
 
+    async fn make_again(
+        &mut self,
+        scratch: &mut Scratch,
+        names: &[&'static str],
+        accept: bool,
+    ) -> Result<(Report, bool), ReconcileError> {
+        prepare(&self.views_url).await?;
+        // Whatever the live tables are found by is made anew in any case.
+        let report = self.compare(scratch, names, false).await?;
+        let switched = report.ok || accept;
+        if switched {
+            self.switch(scratch, names).await?;
+        }
+        Ok((report, switched))
+    }
+
     async fn compare(
         &mut self,
         scratch: &mut Scratch,
         names: &[&'static str],
         indexes: bool,
     ) -> Result<Report, ReconcileError> {
-        let views = Views::open_read_only(&self.views_url).await?;
+        let views = Views::unread(&self.views_url)?;
         let (dealt, second) = self.catch_up(&views, scratch, names).await?;
         let mut lanes = Vec::with_capacity(dealt.len());
         for live in dealt {
             lanes.push(Lane::open(live, &scratch.views).await?);
         }
         let folding = self.fold_postings(&scratch.views, second, names);
-        let comparing = try_join_all(lanes.iter_mut().map(|lane| lane.compare(indexes)));
+        let comparing = try_join_all(lanes.iter_mut().map(|lane| lane.compare(indexes && !self.views.is_empty())));
         let indexing = async { Ok(scratch.views.index().await?) };
-        let (compared, ()) = tokio::try_join!(comparing, indexing)?;
+        // Of some views only, each table is looked at by itself.
+        let whole = indexes && self.views.is_empty();
+        let checking = async { if whole { check_file(&views).await } else { Ok(Vec::new()) } };
+        let (compared, (), unsound) = tokio::try_join!(comparing, indexing, checking)?;
         let mut books = Vec::with_capacity(lanes.len());
         for lane in lanes {
             books.push(lane.close().await);
@@ -228,6 +244,9 @@ impl Reconcile<'_> {
         }
         let mut found: Vec<Found> = compared.into_iter().flat_map(|(found, _)| found).collect();
         found.sort_by_key(|found| names.iter().position(|name| *name == found.report.name));
+        if !unsound.is_empty() {
+            blame(&self.views_url, &mut found, &unsound).await?;
+        }
         self.find_first(&mut found).await?;
         let position = found.iter().map(|found| found.position).min().unwrap_or(Position::MAX);
         let views: Vec<ViewReport> = found.into_iter().map(|found| found.report).collect();
@@ -354,6 +373,29 @@ impl Reconcile<'_> {
             tracing::warn!(name: "reconcile.not_noted", %error, "the reconciled position could not be noted");
         }
     }
+}
+
+async fn check_file(views: &Views) -> Result<Vec<String>, ReconcileError> {
+    let mut live = views.freeze().await?;
+    let wrong = live.unsound_file().await?;
+    live.close().await;
+    Ok(wrong)
+}
+
+/// Reports what is wrong with the file at the views whose tables it concerns, or at the first one.
+async fn blame(url: &str, found: &mut [Found], unsound: &[String]) -> Result<(), ReconcileError> {
+    let views = Views::unread(url)?;
+    let mut live = views.freeze().await?;
+    for found in found.iter_mut().filter(|found| found.report.ok) {
+        check_indexes(&mut live, &mut found.report).await?;
+    }
+    live.close().await;
+    views.close().await;
+    let attributed = found.iter().any(|found| !found.report.ok);
+    if let Some(first) = found.first_mut().filter(|_| !attributed) {
+        first.report.add("file".to_owned(), json!(unsound), Value::Null);
+    }
+    Ok(())
 }
 
 fn is_row(view: &str, key: &str) -> bool {

@@ -176,6 +176,19 @@ impl Scratch {
         Ok(remove(&self.path)?)
     }
 
+    /// Goes on with what was found. After an error nothing stays: it might fill a disk that others need.
+    pub async fn unless<T>(self, found: Result<T, ReconcileError>) -> Result<(Scratch, T), ReconcileError> {
+        match found {
+            Ok(found) => Ok((self, found)),
+            Err(error) => {
+                if let Err(stays) = self.remove().await {
+                    tracing::warn!(name: "reconcile.scratch_stays", error = %stays, "rebuild.db could not be removed");
+                }
+                Err(error)
+            }
+        }
+    }
+
     /// Removes it.
     pub async fn remove(self) -> Result<(), ReconcileError> {
         self.views.close().await;

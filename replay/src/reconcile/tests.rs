@@ -338,6 +338,71 @@ async fn torn_pages_are_found_and_mended() {
     }
 }
 
+/// What the views keep about themselves, and what belongs to no table: it is found, and mended by whatever it takes.
+#[tokio::test]
+async fn damage_beside_the_rows_is_found_and_mended() {
+    let world = World::random(41, 200);
+    let place = Place::new(&world, world.history.len()).await;
+    for (sql, key) in [
+        ("UPDATE view_marks SET at = 1.5 WHERE name = 'generation'", "file"),
+        ("UPDATE view_marks SET number = X'01' WHERE name = 'generation'", "file"),
+        ("UPDATE view_checkpoints SET event = zeroblob(32) WHERE name = 'applications'", "checkpoint"),
+        ("UPDATE view_checkpoints SET position = 1.5 WHERE name = 'applications'", "checkpoint"),
+        ("UPDATE view_checkpoints SET position = -9223372036854775808 WHERE name = 'applications'", "checkpoint"),
+        ("UPDATE view_checkpoints SET version = 'x' WHERE name = 'applications'", "checkpoint"),
+    ] {
+        assert_eq!(place.damage(sql).await, 1);
+        let report = place.reconcile(&[]).await;
+        let found: Vec<_> = report.views.iter().flat_map(|view| &view.differences).collect();
+        assert_eq!(found.iter().map(|difference| difference.key.as_str()).collect::<Vec<_>>(), [key], "{sql}");
+        assert!(place.rebuild(&[], true).await.1, "{sql}");
+        assert!(place.reconcile(&[]).await.ok, "{sql}");
+        Views::open(&place.url, &[]).await.unwrap().close().await;
+    }
+    // The count of free pages in the header.
+    let path = place.folder.path().join("views.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[36] ^= 0x40;
+    std::fs::write(&path, bytes).unwrap();
+    assert!(!place.reconcile(&[]).await.ok);
+    assert!(place.rebuild(&[], false).await.1);
+    assert!(place.reconcile(&[]).await.ok);
+}
+
+/// An index of the right name over other columns finds other rows.
+#[tokio::test]
+async fn other_definitions_of_indexes_are_found() {
+    let world = World::random(43, 200);
+    let place = Place::new(&world, world.history.len()).await;
+    for (index, made) in [
+        ("transactions_sent", "CREATE INDEX transactions_sent ON transactions (amount)"),
+        ("transactions_pending", "CREATE INDEX transactions_pending ON transactions (receiver, expires_at)"),
+        ("tags_by_name", "CREATE INDEX tags_by_name ON tags (local, handle)"),
+        ("wallets_by_owner", "CREATE UNIQUE INDEX wallets_by_owner ON wallets (currency, application)"),
+    ] {
+        let sql: &'static str = format!("DROP INDEX {index}; {made}").leak();
+        place.damage(sql).await;
+        let report = place.reconcile(&[]).await;
+        let found: Vec<_> = report.views.iter().flat_map(|view| &view.differences).collect();
+        assert!(found.len() == 1 && found[0].key.starts_with("schema/"), "{index}: {found:?}");
+        assert!(place.rebuild(&[], true).await.1);
+        assert!(place.reconcile(&[]).await.ok);
+    }
+}
+
+/// An error leaves nothing that fills the disk.
+#[tokio::test]
+async fn after_an_error_nothing_stays() {
+    let world = World::random(47, 200);
+    let place = Place::new(&world, world.history.len()).await;
+    std::fs::write(place.folder.path().join("views.db"), "no database").unwrap();
+    assert!(reconcile(place.job(&[], &mut |_, _| {})).await.is_err());
+    assert!(rebuild(place.job(&[], &mut |_, _| {}), true).await.is_err());
+    let names = std::fs::read_dir(place.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+    assert!(!names.iter().any(|name| name.starts_with("rebuild.db")), "{names:?}");
+}
+
 /// What somebody else put into the file of the views outlives a rebuild, which mends the rest all the same. Marks of the
 /// views themselves outlive it, too.
 #[tokio::test]

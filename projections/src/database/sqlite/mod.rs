@@ -34,8 +34,9 @@ const STATEMENTS: usize = 512;
 
 /// The columns of a table, and what hangs on it.
 pub(super) const SHAPE: &str = "SELECT shape FROM (SELECT 0 AS part, cid AS place, name || ' ' || type AS shape \
-     FROM pragma_table_info(?) UNION ALL SELECT 1, 0, type || ' ' || name FROM sqlite_schema \
-     WHERE tbl_name = ? AND type <> 'table' AND sql IS NOT NULL) ORDER BY part, place, shape";
+     FROM pragma_table_info(?) UNION ALL SELECT 1, 0, type || ' ' || name || CASE type WHEN 'index' THEN \
+     CASE WHEN sql LIKE 'CREATE UNIQUE %' THEN ' unique' ELSE '' END || substr(sql, instr(sql, ' ON ')) ELSE '' END \
+     FROM sqlite_schema WHERE tbl_name = ? AND type <> 'table' AND sql IS NOT NULL) ORDER BY part, place, shape";
 
 /// The database of the views, for reading.
 #[derive(Clone)]

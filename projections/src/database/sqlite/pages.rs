@@ -62,7 +62,21 @@ fn copy(from: &PathBuf, to: &Path, held: oneshot::Sender<()>, go: oneshot::Recei
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let source = Connection::open_with_flags(from, flags)?;
     let mut target = writer::connect(to, true)?;
-    let backup = Backup::new(&source, &mut target)?;
+    let copied = copy_into(&source, &mut target, held, go);
+    if copied.is_err() {
+        // What was written in vain may fill the disk. Where that fails as well, the next writer does it.
+        let _later = target.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+    copied
+}
+
+fn copy_into(
+    source: &Connection,
+    target: &mut Connection,
+    held: oneshot::Sender<()>,
+    go: oneshot::Receiver<()>,
+) -> rusqlite::Result<()> {
+    let backup = Backup::new(source, target)?;
     let mut tries = 1;
     // A step over no pages takes the right to write.
     while backup.step(0)? != StepResult::More {

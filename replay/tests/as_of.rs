@@ -206,6 +206,40 @@ fn a_damaged_cell_is_an_error_and_never_another_answer() {
     });
 }
 
+/// An entry that seems to come after the moment, or before it, is no way to another balance.
+#[test]
+fn a_damaged_position_leads_to_no_other_entry() {
+    run(async {
+        let world = World::random(22, 160);
+        let (place, _store, views) = opened(&world).await;
+        let at = Position::new(world.history.len() as u64 / 2);
+        let right = all_answers(&views, &world, at).await;
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path().join("v.db"));
+        let mut other =
+            <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.expect("a connection");
+        let sql = "SELECT number, position FROM entries";
+        let entries: Vec<(i64, i64)> = sqlx::query_as(sql).fetch_all(&mut other).await.expect("entries");
+        let mut refused = 0;
+        for (number, position) in entries {
+            for wrong in [position + 1_000_000, 1] {
+                let mut set = async |position: i64| {
+                    let sql = "UPDATE entries SET position = ? WHERE number = ?";
+                    sqlx::query(sql).bind(position).bind(number).execute(&mut other).await.expect("a position");
+                };
+                set(wrong).await;
+                for ((question, now), (_, before)) in all_answers(&views, &world, at).await.iter().zip(&right) {
+                    match now {
+                        Ok(now) => assert_eq!(Some(now), before.as_ref().ok(), "{number} at {wrong}: {question}"),
+                        Err(_) => refused += 1,
+                    }
+                }
+                set(position).await;
+            }
+        }
+        assert!(refused > 0);
+    });
+}
+
 /// The first position at which a figure of a wallet does not satisfy `good`.
 fn first_failure(world: &World, wallet: &(String, String), good: impl Fn(i128, i128) -> bool) -> Option<u64> {
     let sums = |end: usize| Naive::of(&world.history[..end]).wallets.get(wallet).copied().unwrap_or_default();

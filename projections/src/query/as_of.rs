@@ -315,7 +315,7 @@ impl Views {
             newest("owner_application")
         );
         let limit = Value::Int(i64::from(limit.min(LARGEST_PAGE)));
-        let arguments: Vec<Value> = std::iter::repeat_n(position(at), 4).chain(chosen).chain([limit]).collect();
+        let arguments: Vec<Value> = std::iter::repeat_n(position(at), 4).chain(chosen).chain([limit.clone()]).collect();
         let rows = self.database.rows(&sql, &arguments).await?;
         let tags: Vec<TagAsOf> = rows.iter().map(tag).collect::<Result<_, _>>()?;
         let meant = |tag: &TagAsOf| match choice {
@@ -325,7 +325,15 @@ impl Views {
             TagChoice::Named(TagQuery::Qualified(local, handle)) => tag.address == Address::new(local, handle),
         };
         if !tags.iter().all(meant) {
-            return Err(ViewError::Damaged { table: "tags", expected: "a row that its index finds" });
+            return Err(LOST);
+        }
+        if let TagChoice::After(after) = choice {
+            // Answered by the index alone: what it names and what was found must be the same.
+            let sql = "SELECT id FROM tags WHERE position > ? AND position <= ? ORDER BY position LIMIT ?";
+            let named = self.database.rows(sql, &[position(*after), position(at), limit]).await?;
+            if !named.iter().map(|row| row.0.first()).eq(rows.iter().map(|row| row.0.first())) {
+                return Err(LOST);
+            }
         }
         let ids: Vec<Value> = tags.iter().map(|tag| tag.id.uuid().into()).collect();
         self.check_sealed("tag_changes", "tag", ids.clone()).await?;
@@ -427,6 +435,8 @@ fn around(row: &Row) -> Vec<Value> {
     keys
 }
 
+/// An index names a tag that is not there, or another one.
+const LOST: ViewError = ViewError::Damaged { table: "tags", expected: "the row that its index names" };
 /// An index led to the row of somebody else.
 const ELSEWHERE: ViewError =
     ViewError::Damaged { table: "statement_accounts", expected: "the row that its index finds" };

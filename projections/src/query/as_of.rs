@@ -5,8 +5,8 @@
 //! entries), all of it inside one statement. A view that does not stand at `at` is an error, never an empty answer.
 //!
 //! The rows that an answer is made of are checked against their seals, and entries against their numbers: a cell that was
-//! damaged is an error, too. A row that is gone, or is not found by its cells any more, shows only where rows are numbered
-//! or counted; for the rest there is `reconcile`.
+//! damaged is an error, too. A row that is gone, or is not found by its cells any more, shows only where rows are
+//! numbered, counted or named by an index; for the rest there is `reconcile`.
 
 use std::sync::Arc;
 

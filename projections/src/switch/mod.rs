@@ -105,6 +105,19 @@ impl Switch {
         }
     }
 
+    /// Gives the right to write back and changes nothing; both files are let go of afterwards. A switch that is dropped
+    /// does the same, some time later.
+    pub async fn give_up(self) {
+        match self.way {
+            Way::Pages { live, pages } => {
+                live.close().await;
+                pages.release().await;
+            }
+            // What was begun is taken back when the connection is closed.
+            Way::Tables(tables) => tables.writer.close().await,
+        }
+    }
+
     /// Makes the replaced tables the live ones.
     ///
     /// # Errors

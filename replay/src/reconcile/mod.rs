@@ -344,6 +344,20 @@ impl Reconcile<'_> {
 
     async fn switch(&mut self, scratch: &mut Scratch, names: &[&'static str]) -> Result<(), ReconcileError> {
         let mut switch = Switch::begin(&self.views_url, &scratch.path, names).await?;
+        if let Err(error) = self.put_in_place(&mut switch, scratch, names).await {
+            // Waited for, so that what becomes of the scratch file concerns nobody any more.
+            switch.give_up().await;
+            return Err(error);
+        }
+        Ok(switch.commit(&scratch.views).await?)
+    }
+
+    async fn put_in_place(
+        &mut self,
+        switch: &mut Switch,
+        scratch: &mut Scratch,
+        names: &[&'static str],
+    ) -> Result<(), ReconcileError> {
         let stands = switch.stands().await?;
         let head = self.store.head().await?.position;
         let mut targets = Vec::with_capacity(names.len());
@@ -360,7 +374,7 @@ impl Reconcile<'_> {
         for name in names {
             switch.replace(name, &scratch.views).await?;
         }
-        Ok(switch.commit(&scratch.views).await?)
+        Ok(())
     }
 
     async fn put_away(&mut self, scratch: Scratch, equal: bool) -> Result<(), ReconcileError> {

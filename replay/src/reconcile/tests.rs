@@ -288,7 +288,7 @@ async fn a_switch_that_breaks_off_changes_nothing() {
         let mut switch = Switch::begin(&place.url, &scratch.path, views).await.unwrap();
         assert!(switch.stands().await.unwrap().iter().any(|(name, at)| &**name == "wallets" && *at == end));
         switch.replace("wallets", &scratch.views).await.unwrap();
-        drop(switch);
+        switch.give_up().await;
     }
     scratch.remove().await.unwrap();
     let report = place.reconcile(&["wallets"]).await;

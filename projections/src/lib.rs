@@ -34,7 +34,8 @@ mod write;
 
 pub use error::ViewError;
 pub use page::{LARGEST_PAGE, Page, Paged, Sort};
-pub use query::as_of::{AccountAsOf, EntryAsOf, PaymentAsOf, TagAsOf, TagChoice};
+pub use query::as_of::{AccountAsOf, EntryAsOf, PaymentAsOf};
+pub use query::tags_as_of::{TagAsOf, TagChoice};
 pub use rows::{
     Ambiguous, ApplicationRow, AttemptRow, ClaimRow, EntryRow, FederationRow, LinkRow, RequestRow, SettlementEntryRow,
     SettlementRow, SettlementStatus, SubjectRow, TagRow, ViewStatus, WalletRow, WebhookRow, Which,

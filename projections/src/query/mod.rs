@@ -11,6 +11,7 @@ mod payments;
 mod sealed;
 mod settlement;
 mod tags;
+pub(crate) mod tags_as_of;
 mod wallets;
 mod webhooks;
 

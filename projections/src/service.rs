@@ -32,6 +32,8 @@ pub struct Views {
 enum Work {
     Idle(Box<Runner>),
     Following(JoinHandle<Runner>),
+    /// Something could not be written; what is left to do is closing.
+    Broken(Box<Runner>),
     /// The runner was lost, or the views were stopped.
     Over,
 }
@@ -223,7 +225,7 @@ impl Views {
         self.signals.stop.send_replace(true);
         let work = std::mem::replace(&mut *self.work.lock().await, Work::Over);
         let runner = match work {
-            Work::Idle(runner) => Some(*runner),
+            Work::Idle(runner) | Work::Broken(runner) => Some(*runner),
             Work::Following(task) => task.await.ok(),
             Work::Over => None,
         };
@@ -257,7 +259,7 @@ impl Work {
     /// What was folded but not written is lost: such views are to be opened again.
     fn after(runner: Box<Runner>, filled: &Result<Position, ViewError>) -> Work {
         match filled {
-            Err(ViewError::Database(_) | ViewError::Sqlite(_)) => Work::Over,
+            Err(ViewError::Database(_) | ViewError::Sqlite(_)) => Work::Broken(runner),
             _ => Work::Idle(runner),
         }
     }

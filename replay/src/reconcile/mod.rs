@@ -229,12 +229,14 @@ impl Reconcile<'_> {
         // Of some views only, each table is looked at by itself.
         let whole = indexes && self.views.is_empty();
         let checking = async { if whole { check_file(&views).await } else { Ok(Vec::new()) } };
-        let (compared, (), unsound) = tokio::try_join!(comparing, indexing, checking)?;
+        let done = tokio::try_join!(comparing, indexing, checking);
         let mut books = Vec::with_capacity(lanes.len());
         for lane in lanes {
             books.push(lane.close().await);
         }
         views.close().await;
+        // Not before everything is closed, for the scratch file may be removed next.
+        let (compared, (), unsound) = done?;
         let mut compared: Vec<_> = compared.into_iter().zip(books).collect();
         if let Some((until, folding)) = folding {
             let mut folded = (until, folding.end().await?);

@@ -13,6 +13,7 @@ pub mod books;
 pub mod consent;
 pub mod decision;
 pub mod event;
+pub mod exact;
 pub mod federation;
 pub mod identity;
 pub mod ids;
@@ -25,6 +26,7 @@ pub mod settlement;
 pub mod system;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod text;
 pub mod time;
 pub mod token;
 pub mod webhooks;

@@ -176,11 +176,18 @@ fn parse_decimal(text: &str) -> Result<(Amount, u8), MoneyError> {
     if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
         return Err(MoneyError::Malformed);
     }
-    let mut minor: i128 = 0;
-    for digit in whole.bytes().chain(fraction.bytes()) {
-        minor = minor.checked_mul(10).ok_or(MoneyError::Overflow)?;
-        minor = minor.checked_add(i128::from(digit - b'0')).ok_or(MoneyError::Overflow)?;
-    }
+    // Up to 18 digits fit into 64 bits, where nothing has to be checked.
+    let minor = if whole.len() + fraction.len() <= 18 {
+        let number = |from: i64, digits: &str| digits.bytes().fold(from, |n, digit| n * 10 + i64::from(digit - b'0'));
+        i128::from(number(number(0, whole), fraction))
+    } else {
+        let mut minor: i128 = 0;
+        for digit in whole.bytes().chain(fraction.bytes()) {
+            minor = minor.checked_mul(10).ok_or(MoneyError::Overflow)?;
+            minor = minor.checked_add(i128::from(digit - b'0')).ok_or(MoneyError::Overflow)?;
+        }
+        minor
+    };
     let decimals = u8::try_from(fraction.len()).map_err(|_| MoneyError::TooPrecise)?;
     let signed = if negative { -minor } else { minor };
     Ok((Amount(signed), decimals))

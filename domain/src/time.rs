@@ -151,11 +151,7 @@ impl Serialize for Instant {
 
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        match fast_parse(&text) {
-            Some(instant) => Ok(instant),
-            None => Instant::parse(&text).map_err(serde::de::Error::custom),
-        }
+        crate::text::read(deserializer, |text| fast_parse(text).map_or_else(|| Instant::parse(text), Ok))
     }
 }
 
@@ -273,8 +269,7 @@ impl Serialize for Date {
 
 impl<'de> Deserialize<'de> for Date {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        Date::parse(&text).map_err(serde::de::Error::custom)
+        crate::text::read(deserializer, Date::parse)
     }
 }
 

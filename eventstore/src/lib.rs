@@ -27,6 +27,7 @@ pub mod tail;
 #[cfg(any(test, feature = "contract"))]
 pub mod testing;
 pub mod tls;
+pub mod walk;
 
 pub use alone::Alone;
 pub use hash::Hash;
@@ -34,7 +35,8 @@ pub use lease::{Candidate, Lease};
 pub use leaves::Leaves;
 pub use memory::MemoryStore;
 pub use place::{Place, PlaceError, open};
-pub use port::{AppendError, Batch, EventStore, Head, Record, StoreError, SubjectKey};
+pub use port::{AppendError, Batch, EventStore, Head, Record, RecordRef, StoreError, SubjectKey, Visitor};
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 pub use tail::{Committed, Sizes, Tail};
+pub use walk::Walk;

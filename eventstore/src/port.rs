@@ -26,6 +26,34 @@ pub struct Record {
     pub hash: Hash,
 }
 
+/// One event where it lies in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordRef<'a> {
+    /// Its place.
+    pub position: Position,
+    /// Its canonical bytes.
+    pub bytes: &'a [u8],
+    /// The chain hash at its place.
+    pub hash: Hash,
+}
+
+impl RecordRef<'_> {
+    /// A copy.
+    #[must_use]
+    pub fn to_owned(self) -> Record {
+        Record { position: self.position, bytes: self.bytes.to_vec(), hash: self.hash }
+    }
+}
+
+impl<'a> From<&'a Record> for RecordRef<'a> {
+    fn from(Record { position, bytes, hash }: &'a Record) -> Self {
+        RecordRef { position: *position, bytes, hash: *hash }
+    }
+}
+
+/// Takes records one after the other.
+pub type Visitor = Box<dyn FnMut(RecordRef<'_>) + Send>;
+
 /// The key of one subject's personal text, sealed with the platform key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SubjectKey {
@@ -95,6 +123,13 @@ pub trait EventStore: Send + Sync + 'static {
 
     /// Up to `limit` records after `after`, ascending.
     async fn read(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError>;
+
+    /// Shows up to `limit` records after `after` to a visitor, ascending, on a thread that may be busy for long.
+    async fn visit(&self, after: Position, limit: usize, mut visitor: Visitor) -> Result<(), StoreError> {
+        let records = self.read(after, limit).await?;
+        let showing = tokio::task::spawn_blocking(move || records.iter().for_each(|record| visitor(record.into())));
+        showing.await.map_err(|_| StoreError::Unusable("reading the log was broken off".to_owned()))
+    }
 
     /// Places of rows that stand before the first event, where no read looks and nothing may stand: up to `limit`,
     /// ascending. Nothing but damage puts one there; a store that can hold none has none.

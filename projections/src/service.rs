@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::database::Database;
 use crate::fold::Fold;
 use crate::runner::{Pace, Pen, Runner, Signals, follow};
-use crate::source::{Source, decode_one};
+use crate::source::{Source, decode};
 use crate::value::Value;
 use crate::views::{Make, all};
 use crate::write::stored_checkpoint;
@@ -304,7 +304,7 @@ async fn check_log(fold: &Fold, store: &dyn EventStore) -> Result<(), ViewError>
         if !seen.iter().any(|(at, _)| *at == checkpoint) {
             let stored = store.read(checkpoint.previous(), 1).await?;
             let there = stored.first().ok_or_else(|| other("there is no event"))?;
-            seen.push((checkpoint, decode_one(there)?.id.uuid().into()));
+            seen.push((checkpoint, decode(there.into())?.id.uuid().into()));
         }
         if !seen.iter().any(|(at, there)| *at == checkpoint && there == event) {
             return Err(other("another event stands there"));

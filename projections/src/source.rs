@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use flexledger_domain::{Position, Recorded};
-use flexledger_eventstore::{Committed, EventStore, Record, Tail, record};
+use flexledger_eventstore::walk::Pace;
+use flexledger_eventstore::{Committed, EventStore, RecordRef, Tail, Walk, record};
 use tokio::sync::{mpsc, watch};
 
 use crate::ViewError;
 
-/// Events read from the store at once: as many as stay in the processor's own memory until they are folded.
-const CHUNK: usize = 512;
+/// A chunk has as many events as stay in the processor's own memory until they are folded.
+const PACE: Pace = Pace { portion: 512, jobs: 3 };
 
 /// Chunks decoded ahead of the fold, which now and then pauses to hand over what it has.
 const AHEAD: usize = 32;
@@ -81,40 +82,30 @@ impl Source {
         }
         let (sender, receiver) = mpsc::channel(AHEAD);
         self.reader = Some(receiver);
-        let reading = Reading { store: self.store.clone(), sender, listener: self.listener.clone() };
-        tokio::spawn(reading.ahead(after, until));
+        let reading = Reading { sender, listener: self.listener.clone() };
+        tokio::spawn(reading.ahead(Walk::new(self.store.clone(), after, until, PACE, decode)));
         Ok(())
     }
 }
 
 /// A reading of the store in the background.
 struct Reading {
-    store: Arc<dyn EventStore>,
     sender: mpsc::Sender<Result<Committed, ViewError>>,
     listener: Option<mpsc::Sender<Committed>>,
 }
 
 impl Reading {
-    /// Reads and decodes: while one chunk is decoded, the next is read. Ends early when nobody takes the chunks.
-    async fn ahead(self, after: Position, until: Position) {
-        let mut records = read_chunk(self.store.as_ref(), after, until).await;
+    /// Hands on what is read. Ends early when nobody takes the chunks.
+    async fn ahead(self, mut walk: Walk<Result<Recorded, ViewError>>) {
         loop {
-            let batch = match records {
-                Ok(batch) if !batch.is_empty() => batch,
-                Ok(_) => return,
-                Err(error) => {
-                    self.tell(Err(error)).await;
-                    return;
-                }
+            let decoded: Result<Vec<Recorded>, ViewError> = match walk.portion().await {
+                Ok(Some(chunk)) => chunk.into_iter().collect(),
+                Ok(None) => return,
+                Err(error) => Err(error.into()),
             };
-            let last = batch.last().map_or(until, |record| record.position);
-            let decoding = tokio::task::spawn_blocking(move || decode(&batch));
-            let (decoded, next) = tokio::join!(decoding, read_chunk(self.store.as_ref(), last, until));
-            let decoded = decoded.unwrap_or_else(|error| Err(ViewError::Record(last, error.to_string())));
             if !self.tell(decoded.map(Arc::new)).await {
                 return;
             }
-            records = next;
         }
     }
 
@@ -129,19 +120,7 @@ impl Reading {
     }
 }
 
-async fn read_chunk(store: &dyn EventStore, after: Position, until: Position) -> Result<Vec<Record>, ViewError> {
-    let missing = usize::try_from(until.after(after)).unwrap_or(CHUNK).min(CHUNK);
-    if missing == 0 {
-        return Ok(Vec::new());
-    }
-    Ok(store.read(after, missing).await?)
-}
-
-fn decode(records: &[Record]) -> Result<Vec<Recorded>, ViewError> {
-    records.iter().map(decode_one).collect()
-}
-
 /// Decodes one record.
-pub(crate) fn decode_one(stored: &Record) -> Result<Recorded, ViewError> {
-    record::decode_trusted(&stored.bytes).map_err(|error| ViewError::Record(stored.position, error.to_string()))
+pub(crate) fn decode(stored: RecordRef<'_>) -> Result<Recorded, ViewError> {
+    record::decode_trusted(stored.bytes).map_err(|error| ViewError::Record(stored.position, error.to_string()))
 }

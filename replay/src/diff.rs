@@ -8,13 +8,13 @@ use flexledger_domain::ids::{ApplicationId, TagId};
 use flexledger_domain::payments::{PaymentEvent, SCALE};
 use flexledger_domain::settlement::SettlementEvent;
 use flexledger_domain::{Date, Event, Position, Recorded};
-use flexledger_eventstore::{EventStore, record};
+use flexledger_eventstore::EventStore;
 use flexledger_projections::{AccountAsOf, TagAsOf, TagChoice, Views};
 use serde::Serialize;
 
 use crate::as_of::{AsOfError, Settlement, Tag};
+use crate::events::events;
 use crate::moment::MomentError;
-use crate::scan::Scan;
 
 /// The document of `diff` (`operations.md` 4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -108,13 +108,13 @@ struct Touched {
 /// [`AsOfError`] when log or views cannot be read.
 pub async fn diff(views: &Views, store: &Arc<dyn EventStore>, from: Position, to: Position) -> Result<Diff, AsOfError> {
     let mut touched = Touched::default();
-    let mut scan = Scan::new(store.clone(), from, to);
+    let mut walk = events(store.clone(), from, to);
     let mut reached = from;
-    while let Some(records) = scan.portion().await.map_err(MomentError::Store)? {
-        for stored in &records {
-            let recorded = record::decode(&stored.bytes).map_err(|_| MomentError::Damaged(stored.position))?;
+    while let Some(portion) = walk.portion().await.map_err(MomentError::Store)? {
+        for recorded in portion {
+            let recorded = recorded.map_err(MomentError::Damaged)?;
             touched.see(&recorded);
-            reached = stored.position;
+            reached = recorded.position;
         }
     }
     if reached < to {

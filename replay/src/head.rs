@@ -7,10 +7,8 @@ use flexledger_domain::{Entity, Instant, Position};
 use flexledger_eventstore::hash::leaf_hash;
 use flexledger_eventstore::merkle::Compact;
 use flexledger_eventstore::note::{HeadSigner, Note, NoteError};
-use flexledger_eventstore::{EventStore, Hash, StoreError, record};
+use flexledger_eventstore::{EventStore, Hash, StoreError, Walk, record};
 use serde::{Deserialize, Serialize};
-
-use crate::scan::Scan;
 
 /// The head of a log (`operations.md` 4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,8 +36,8 @@ pub async fn head(store: &Arc<dyn EventStore>, seed: Option<&[u8; 32]>) -> Resul
     let end = store.head().await?;
     let mut tree = Compact::new();
     let mut recorded_at: Option<Instant> = None;
-    let mut scan = Scan::new(store.clone(), Position::START, end.position);
-    while let Some(records) = scan.portion().await? {
+    let mut walk = Walk::records(store.clone(), Position::START, end.position);
+    while let Some(records) = walk.portion().await? {
         for stored in &records {
             tree.push(leaf_hash(&stored.bytes));
         }

@@ -14,8 +14,10 @@ use flexledger_eventstore::note::{self, Note, VerifierKey};
 use flexledger_eventstore::{AppendError, Batch, EventStore, Head, Record, StoreError, record};
 
 use crate::head::SavedHead;
-use crate::scan::PORTION;
 use crate::verify::{Pass, Report, Row};
+
+/// Lines that are stored at once.
+const PORTION: usize = 4096;
 
 /// A longer line is no event: the engine writes none of this size.
 const LINE_BYTES_MAX: u64 = 16 << 20;
@@ -75,7 +77,7 @@ pub fn check(
                 if number == 1 {
                     ledger = ledger_of(&stored);
                 }
-                pass.take(&Row::read(&stored));
+                pass.take(&Row::read((&stored).into()));
             }
             // The error's own text may quote the payload.
             Err(_) => pass.note(Some(Position::new(number)), "records", "the line is no event with its hashes"),

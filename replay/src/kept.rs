@@ -18,10 +18,11 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use flexledger_domain::Position;
 use flexledger_eventstore::ladder;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 /// Bytes copied at once.
 const CHUNK: usize = 1 << 20;
@@ -41,6 +42,24 @@ pub struct Copy {
     /// Where its furthest view stands.
     pub position: Position,
     path: PathBuf,
+}
+
+/// The digest of a file, and what the file looked like then.
+#[derive(Debug)]
+pub struct Digest {
+    hex: String,
+    of: Look,
+}
+
+/// Size and time of the last change.
+#[derive(Debug, PartialEq, Eq)]
+struct Look(u64, Option<SystemTime>);
+
+impl Look {
+    fn at(file: &Path) -> io::Result<Look> {
+        let data = file.metadata()?;
+        Ok(Look(data.len(), data.modified().ok()))
+    }
 }
 
 /// Why a copy cannot be used or made.
@@ -81,14 +100,28 @@ impl Kept {
         copies
     }
 
+    /// The digest that [`Kept::keep`] will need of a file that does not change any more. `None` when no copy is to be
+    /// kept.
+    ///
+    /// # Errors
+    /// [`KeptError`].
+    pub fn digest(&self, file: &Path) -> Result<Option<Digest>, KeptError> {
+        if self.most == 0 {
+            return Ok(None);
+        }
+        let of = Look::at(file)?;
+        Ok(Some(Digest { hex: copy(File::open(file)?, io::sink())?, of }))
+    }
+
     /// Keeps a closed database of views that stand at `position` or before, by taking the file away from where it is;
-    /// makes room for it. False when no copy is to be kept; then the file stays where it is.
+    /// makes room for it. False when no copy is to be kept; then the file stays where it is. A digest of what the file
+    /// was before it changed is not used.
     ///
     /// Nothing is synced: a copy that a power cut tore does not fit its digest.
     ///
     /// # Errors
     /// [`KeptError`]; the file is where it was then.
-    pub fn keep(&self, file: &Path, position: Position) -> Result<bool, KeptError> {
+    pub fn keep(&self, file: &Path, position: Position, digest: Option<Digest>) -> Result<bool, KeptError> {
         if self.most == 0 || position == Position::START {
             self.tidy(Position::MAX);
             return Ok(false);
@@ -98,7 +131,11 @@ impl Kept {
             return Err(KeptError::Open);
         }
         fs::create_dir_all(&self.folder)?;
-        let digest = copy(File::open(file)?, io::sink())?;
+        let look = Look::at(file)?;
+        let digest = match digest.filter(|digest| digest.of == look) {
+            Some(digest) => digest.hex,
+            None => copy(File::open(file)?, io::sink())?,
+        };
         owner_only(file)?;
         let kept = self.folder.join(format!("{PREFIX}{:013}.db", position.number()));
         let (sum, beside) = (kept.with_extension("sha256"), kept.with_extension("sum-new"));
@@ -219,7 +256,9 @@ mod tests {
         let folder = folder.path();
         let kept = Kept::new(folder.join("snapshots"), 2);
         assert!(kept.before(Position::MAX).is_empty());
-        assert!(kept.keep(&file(folder, "rows"), Position::new(7)).unwrap() && !folder.join("rebuild.db").exists());
+        assert!(
+            kept.keep(&file(folder, "rows"), Position::new(7), None).unwrap() && !folder.join("rebuild.db").exists()
+        );
         assert!(kept.before(Position::new(6)).is_empty());
         let copy = kept.before(Position::new(7)).pop().unwrap();
         assert_eq!(taken(&copy, folder).unwrap(), "rows");
@@ -234,7 +273,7 @@ mod tests {
         assert!(matches!(taken(&copy, folder), Err(KeptError::Damaged)));
         fs::remove_file(copy.sum()).unwrap();
         assert!(matches!(taken(&copy, folder), Err(KeptError::Gone)));
-        assert!(kept.keep(&file(folder, "again"), Position::new(7)).unwrap());
+        assert!(kept.keep(&file(folder, "again"), Position::new(7), None).unwrap());
         assert_eq!(taken(&copy, folder).unwrap(), "again");
         fs::remove_file(&copy.path).unwrap();
         assert!(matches!(taken(&copy, folder), Err(KeptError::Gone)));
@@ -252,15 +291,17 @@ mod tests {
         fs::write(snapshots.join("views-0000000000003.sha256"), "of a copy that is gone").unwrap();
         let kept = Kept::new(snapshots.clone(), 2);
         for at in (5..=150).step_by(5) {
-            assert!(kept.keep(&file(folder, "rows"), Position::new(at)).unwrap());
+            assert!(kept.keep(&file(folder, "rows"), Position::new(at), None).unwrap());
         }
         assert_eq!(positions(&kept), [150, 125]);
         assert_eq!(fs::read_dir(&snapshots).unwrap().count(), 3 + 4);
         // The log lost its end.
-        assert!(kept.keep(&file(folder, "rows"), Position::new(140)).unwrap());
+        assert!(kept.keep(&file(folder, "rows"), Position::new(140), None).unwrap());
         assert_eq!(positions(&kept), [140, 125]);
         let none = Kept::new(snapshots.clone(), 0);
-        assert!(!none.keep(&file(folder, "rows"), Position::new(160)).unwrap() && folder.join("rebuild.db").exists());
+        assert!(
+            !none.keep(&file(folder, "rows"), Position::new(160), None).unwrap() && folder.join("rebuild.db").exists()
+        );
         assert!(positions(&kept).is_empty() && fs::read_dir(&snapshots).unwrap().count() == 3);
     }
 
@@ -270,6 +311,6 @@ mod tests {
         let kept = Kept::new(folder.path().join("snapshots"), 2);
         let file = file(folder.path(), "rows");
         fs::write(with_suffix(&file, "-wal"), "more rows").unwrap();
-        assert!(matches!(kept.keep(&file, Position::new(7)), Err(KeptError::Open)) && file.exists());
+        assert!(matches!(kept.keep(&file, Position::new(7), None), Err(KeptError::Open)) && file.exists());
     }
 }

@@ -1,6 +1,5 @@
 //! History that proves itself: reading the whole log and checking it, without the engine.
 //!
-//! * [`scan`] reads records in order, the next portion while the present one is worked on.
 //! * [`head`] is the signed head of the log, and heads that were saved.
 //! * [`as_of`] answers from the views as they were at a [`moment`]; [`explain`], [`diff`] and [`bisect`] ask further.
 //! * [`verify`](mod@verify) checks everything that the log alone can show, with folds of its own: nothing that the
@@ -12,6 +11,7 @@
 pub mod as_of;
 pub mod bisect;
 pub mod diff;
+mod events;
 pub mod explain;
 pub mod export;
 pub mod frozen;
@@ -21,7 +21,6 @@ pub mod kept;
 pub mod moment;
 pub mod postings;
 pub mod reconcile;
-pub mod scan;
 pub mod show;
 pub mod verify;
 

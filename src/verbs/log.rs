@@ -4,8 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use flexledger_domain::{Entity, Position};
-use flexledger_eventstore::{Record, record};
-use flexledger_replay::scan::Scan;
+use flexledger_eventstore::{Record, Walk, record};
 use flexledger_replay::show;
 
 use super::open;
@@ -25,8 +24,8 @@ pub async fn run(config: &Config, options: &cli::Log, json: bool) -> Result<Exit
         return Err(Failure::Found(format!("the log ends at {head}")));
     }
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let mut scan = Scan::new(store, after, until.min(head));
-    while let Some(records) = scan.portion().await.map_err(|error| open::unreadable(&error))? {
+    let mut walk = Walk::records(store, after, until.min(head));
+    while let Some(records) = walk.portion().await.map_err(|error| open::unreadable(&error))? {
         for stored in &records {
             let written = print(stored, options, entity, json, &mut out)?;
             if let Err(error) = written {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
 
 /// A text that is no address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +20,9 @@ pub enum AddressError {
     Reserved,
 }
 
+const LOCAL_MAX: usize = 64;
+const HANDLE_MAX: usize = 30;
+
 fn matches_pattern(text: &str, longest: usize) -> bool {
     let bytes = text.as_bytes();
     let inner = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
@@ -29,7 +33,7 @@ fn matches_pattern(text: &str, longest: usize) -> bool {
 }
 
 macro_rules! part {
-    ($(#[$doc:meta])* $name:ident, $longest:literal, $error:expr) => {
+    ($(#[$doc:meta])* $name:ident, $longest:ident, $error:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
@@ -64,8 +68,7 @@ macro_rules! part {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-                $name::new(&text).map_err(serde::de::Error::custom)
+                crate::text::read(deserializer, $name::new)
             }
         }
     };
@@ -73,11 +76,11 @@ macro_rules! part {
 
 part! {
     /// The local name of a tag: `alice` in `alice@walletapp`.
-    Local, 64, AddressError::Local
+    Local, LOCAL_MAX, AddressError::Local
 }
 part! {
     /// The handle of an application: `walletapp` in `alice@walletapp`.
-    Handle, 30, AddressError::Handle
+    Handle, HANDLE_MAX, AddressError::Handle
 }
 
 impl Local {
@@ -90,9 +93,9 @@ impl Local {
     }
 }
 
-/// A qualified address, `local@handle`.
+/// A qualified address, `local@handle`. Short ones, which nearly all are, lie where the address lies.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address(Arc<str>);
+pub struct Address(SmolStr);
 
 impl Address {
     /// From its parts.
@@ -105,6 +108,13 @@ impl Address {
         Address(text.into())
     }
 
+    /// Reads exactly what `Display` writes.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let (local, handle) = text.rsplit_once('@')?;
+        let good = matches_pattern(local, LOCAL_MAX) && matches_pattern(handle, HANDLE_MAX);
+        good.then(|| Address(text.into()))
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -114,7 +124,7 @@ impl Address {
     /// The part before the `@`.
     #[must_use]
     pub fn local(&self) -> &str {
-        self.0.split_once('@').map_or(&*self.0, |(local, _)| local)
+        self.0.split_once('@').map_or(self.as_str(), |(local, _)| local)
     }
 }
 
@@ -132,13 +142,7 @@ impl Serialize for Address {
 
 impl<'de> Deserialize<'de> for Address {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        match TagQuery::parse(&text) {
-            Ok(TagQuery::Qualified(local, handle)) if text.len() == local.0.len() + handle.0.len() + 1 => {
-                Ok(Address(text.into()))
-            }
-            _ => Err(serde::de::Error::custom("not a qualified address")),
-        }
+        crate::text::read(deserializer, |text| Address::read(text).ok_or("not a qualified address"))
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod command;
 mod decide;
+mod draft;
 mod error;
 mod event;
 mod payment;
@@ -12,6 +13,7 @@ mod state;
 mod tests;
 
 pub use command::{Accept, Expire, InitiateTransfer, ProvisionWallet, Reject};
+pub use draft::Draft;
 pub use error::Refusal;
 pub use event::{Accepted, Expired, Initiated, Party, PaymentEvent, Rejected, WalletProvisioned, Webhook};
 pub use payment::{Delivery, DeliveryStatus, Direction, NamedParty, Payment, Status, WebhookRecord};

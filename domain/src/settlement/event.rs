@@ -9,7 +9,7 @@ use crate::time::Date;
 
 /// Amounts with the four decimals of the IDaaS contract.
 mod decimal {
-    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::{Deserializer, Serializer};
 
     use crate::money::Amount;
     use crate::payments::SCALE;
@@ -19,8 +19,7 @@ mod decimal {
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        Amount::parse(&text, SCALE).map_err(serde::de::Error::custom)
+        crate::text::read(deserializer, |text| Amount::parse(text, SCALE))
     }
 }
 

@@ -58,6 +58,24 @@ proptest! {
         }
     }
 
+    /// Whatever is read is, written again, what was read: there is no second spelling of anything.
+    #[test]
+    fn other_spellings_are_refused(
+        which in 0..17_usize,
+        at: prop::sample::Index,
+        cut in 0..3_usize,
+        put in prop::sample::select(vec!["", "0", "00", "-", "+", " ", ".", "0.", ".0", "\"", "\\u0041", "A", "F", "e1", "{}", ","]),
+    ) {
+        let world = samples::world();
+        let mut bytes = encoded(&world[which % world.len()]);
+        let at = at.index(bytes.len());
+        let end = (at + cut).min(bytes.len());
+        bytes.splice(at..end, put.bytes());
+        if let Ok(recorded) = decode(&bytes) {
+            prop_assert_eq!(encoded(&recorded), bytes);
+        }
+    }
+
     #[test]
     fn cut_records_are_refused(which in 0..17_usize, at: prop::sample::Index) {
         let world = samples::world();
@@ -95,7 +113,19 @@ fn other_spellings_of_a_record_are_refused() {
     }
     let upper = good.replacen("application/", "application/A", 1);
     assert!(decode(upper.as_bytes()).is_err());
+    every_letter_has_one_case(&good);
     assert!(decode(format!("{good} ").as_bytes()).is_err());
+}
+
+/// Ids stand in the envelope, the postings and the payload; each of their letters has one case.
+fn every_letter_has_one_case(good: &str) {
+    for (at, byte) in good.bytes().enumerate().filter(|(_, byte)| byte.is_ascii_alphabetic()) {
+        let mut bytes = good.as_bytes().to_vec();
+        bytes[at] = byte ^ b' ';
+        if let Ok(recorded) = decode(&bytes) {
+            assert_eq!(encoded(&recorded), bytes, "at {at}");
+        }
+    }
 }
 
 #[test]

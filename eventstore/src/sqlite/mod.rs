@@ -27,7 +27,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::hash::Hash;
-use crate::port::{AppendError, Batch, EventStore, Head, Record, StoreError, SubjectKey, check_batch};
+use crate::port::{AppendError, Batch, EventStore, Head, Record, StoreError, SubjectKey, Visitor, check_batch};
 use checkpoint::Checkpoints;
 pub use lock::{WriterLock, this_process};
 pub use open::Mode;
@@ -162,6 +162,10 @@ impl EventStore for SqliteStore {
 
     async fn read(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
         self.records.read(after, limit.min(READ_RECORDS_MAX)).await
+    }
+
+    async fn visit(&self, after: Position, limit: usize, visitor: Visitor) -> Result<(), StoreError> {
+        self.records.visit(after, limit, visitor).await
     }
 
     async fn misplaced(&self, limit: usize) -> Result<Vec<i64>, StoreError> {

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::open::BUSY_TIMEOUT;
 use super::signed;
 use crate::hash::Hash;
-use crate::port::{Record, StoreError};
+use crate::port::{Record, RecordRef, StoreError, Visitor};
 
 /// Records of one read for which room is made at once.
 const ROOM: usize = 4096;
@@ -38,15 +38,32 @@ impl Readers {
 
     /// Up to `limit` records after `after`.
     pub async fn read(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
+        self.with_connection(move |connection| {
+            let mut records = Vec::with_capacity(limit.min(ROOM));
+            visit(connection, after, limit, &mut |record| records.push(record.to_owned()))?;
+            Ok(records)
+        })
+        .await
+    }
+
+    /// Shows up to `limit` records after `after` to a visitor.
+    pub async fn visit(&self, after: Position, limit: usize, mut visitor: Visitor) -> Result<(), StoreError> {
+        self.with_connection(move |connection| visit(connection, after, limit, &mut visitor)).await
+    }
+
+    async fn with_connection<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let readers = self.clone();
-        let reading = tokio::task::spawn_blocking(move || {
+        let working = tokio::task::spawn_blocking(move || {
             let connection = readers.take()?;
             // One that failed is not used again.
-            let records = records(&connection, after, limit)?;
+            let done = work(&connection)?;
             readers.put_back(connection);
-            Ok(records)
+            Ok(done)
         });
-        reading.await.unwrap_or_else(|_| Err(StoreError::Unusable("reading the log was broken off".to_owned())))
+        working.await.unwrap_or_else(|_| Err(StoreError::Unusable("reading the log was broken off".to_owned())))
     }
 
     /// Closes the connections; those in use are closed when they are done.
@@ -83,26 +100,30 @@ impl Readers {
     }
 }
 
-fn records(connection: &Connection, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
+fn visit(
+    connection: &Connection,
+    after: Position,
+    limit: usize,
+    visitor: &mut (dyn FnMut(RecordRef<'_>) + Send),
+) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(ROWS)?;
     let mut rows = statement.query([signed(after.number()), signed(limit as u64)])?;
-    let mut records = Vec::with_capacity(limit.min(ROOM));
     while let Some(row) = rows.next()? {
         let position = u64::try_from(row.get::<_, i64>(0)?).unwrap_or_default();
-        records.push(Record {
+        visitor(RecordRef {
             position: Position::new(position),
             bytes: bytes(row.get_ref(1)?),
             hash: hash(row.get_ref(2)?),
         });
     }
-    Ok(records)
+    Ok(())
 }
 
 /// Whatever stands in the row is handed on; it is for the reader to see that it is no record.
-fn bytes(cell: ValueRef<'_>) -> Vec<u8> {
+fn bytes(cell: ValueRef<'_>) -> &[u8] {
     match cell {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
-        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Vec::new(),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes,
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => &[],
     }
 }
 

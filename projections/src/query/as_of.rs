@@ -21,7 +21,7 @@ use super::cells::Cells;
 use super::payments::{PARTIES, PAYMENT_COLUMNS, read_payment};
 use super::settlement::{RECORD, line_rows, record};
 use crate::database::Row;
-use crate::source::decode_one;
+use crate::source::decode;
 use crate::table::Table;
 use crate::value::{Key, Value, count, position};
 use crate::views::{ENTRY_MASK, all, entry_range};
@@ -136,7 +136,7 @@ impl Views {
                 if seen.as_ref().is_none_or(|(place, _)| *place != reached) {
                     let there = store.read(reached.previous(), 1).await?;
                     let Some(there) = there.first() else { return Ok(false) };
-                    seen = Some((reached, decode_one(there)?.id.uuid().into()));
+                    seen = Some((reached, decode(there.into())?.id.uuid().into()));
                 }
                 if seen.as_ref().is_none_or(|(_, id)| id != event) {
                     return Ok(false);

@@ -3,7 +3,7 @@
 //! 1. A connection of its own takes the right to write and begins the next generation. From here on nobody else writes
 //!    the views; reading goes on, on the rows of before.
 //! 2. The caller brings the rebuilt views to exactly where the live ones stand.
-//! 3. The tables are copied, and the transaction is committed. A program that keeps the views notices the generation in
+//! 3. The rebuilt file is completed, the tables are copied, and the transaction is committed. A program that keeps the views notices the generation in
 //!    its next write and reads back what it remembers.
 //!
 //! Until the commit the old rows are the rows, whatever breaks off. There are two ways to copy. All views of an SQLite
@@ -118,14 +118,25 @@ impl Switch {
         }
     }
 
+    /// Gives the rebuilt views what they lack. Tells whether their file alone is all of them from now on, without a
+    /// journal beside it, and stays as it is.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn complete(&mut self, rebuilt: &Views) -> Result<bool, ViewError> {
+        match &self.way {
+            Way::Pages { live, .. } => hand_over_marks(live, rebuilt).await,
+            Way::Tables(_) => Ok(false),
+        }
+    }
+
     /// Makes the replaced tables the live ones.
     ///
     /// # Errors
     /// The database's; the old tables stay then.
-    pub async fn commit(self, rebuilt: &Views) -> Result<(), ViewError> {
+    pub async fn commit(self) -> Result<(), ViewError> {
         match self.way {
             Way::Pages { live, pages } => {
-                hand_over_marks(&live, rebuilt).await?;
                 live.close().await;
                 pages.commit().await
             }
@@ -148,8 +159,8 @@ async fn attach(writer: &mut Writer, file: &Path) -> Result<(), ViewError> {
     Ok(())
 }
 
-/// Gives the rebuilt file the marks of the live one, of the next generation.
-async fn hand_over_marks(live: &Database, rebuilt: &Views) -> Result<(), ViewError> {
+/// Gives the rebuilt file the marks of the live one, of the next generation. Tells whether its journal is empty then.
+async fn hand_over_marks(live: &Database, rebuilt: &Views) -> Result<bool, ViewError> {
     let rows = live.rows(marks::SOUND, &[]).await?;
     // One that cannot be read is followed by one that no program can remember: no two rebuilds after different events
     // have the same, and those after the same give the same rows.
@@ -162,6 +173,7 @@ async fn hand_over_marks(live: &Database, rebuilt: &Views) -> Result<(), ViewErr
     writer.insert(&marks::MARKS, rows.into_iter().flat_map(|row| row.0).collect()).await?;
     marks::generation_beyond(&mut writer, generation.unwrap_or(unknown)).await?;
     writer.control("COMMIT").await?;
+    let moved = writer.rows("PRAGMA wal_checkpoint(TRUNCATE)", &[]).await;
     writer.close().await;
-    Ok(())
+    Ok(matches!(moved?.first().map(|row| row.0.as_slice()), Some([Value::Int(0), ..])))
 }

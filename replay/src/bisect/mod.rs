@@ -17,7 +17,7 @@ use flexledger_domain::ids::ApplicationId;
 use flexledger_domain::money::Amount;
 use flexledger_domain::payments::{PaymentEvent, Status};
 use flexledger_domain::{Event, Position, Recorded, Reference};
-use flexledger_eventstore::{EventStore, record};
+use flexledger_eventstore::EventStore;
 use flexledger_projections::Views;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -25,8 +25,8 @@ use serde_json::{Map, Value};
 pub use assertion::{Assertion, AssertionError, Figure, Operator, Subject};
 
 use crate::as_of::AsOfError;
+use crate::events::events;
 use crate::moment::MomentError;
-use crate::scan::Scan;
 use crate::show;
 
 /// What was found.
@@ -144,15 +144,15 @@ async fn scan(
     progress: &mut (dyn FnMut(u64, u64) + Send),
 ) -> Result<Option<Position>, AsOfError> {
     let mut state = State::default();
-    let mut walk = Scan::new(store.clone(), Position::START, to);
+    let mut walk = events(store.clone(), Position::START, to);
     let mut reached = Position::START;
-    while let Some(records) = walk.portion().await.map_err(MomentError::Store)? {
-        for stored in &records {
-            let recorded = record::decode(&stored.bytes).map_err(|_| MomentError::Damaged(stored.position))?;
+    while let Some(portion) = walk.portion().await.map_err(MomentError::Store)? {
+        for recorded in portion {
+            let recorded = recorded.map_err(MomentError::Damaged)?;
             if !state.holds_after(&recorded, assertion)? {
-                return Ok(Some(stored.position));
+                return Ok(Some(recorded.position));
             }
-            reached = stored.position;
+            reached = recorded.position;
         }
         progress(reached.number(), to.number());
     }

@@ -12,9 +12,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use flexledger_domain::{Position, Recorded};
-use flexledger_eventstore::{EventStore, Record, StoreError, record};
+use flexledger_eventstore::{EventStore, Record, StoreError, Walk, record};
 
-use crate::scan::Scan;
 use accounting::Accounting;
 
 /// The forms of an export.
@@ -93,9 +92,9 @@ pub async fn export(job: Export<'_>, out: &mut impl Write) -> Result<(), ExportE
     };
     // Balances need everything from the beginning.
     let after = if accounting.is_some() { Position::START } else { job.from.previous() };
-    let mut scan = Scan::new(job.store, after, job.to);
+    let mut walk = Walk::records(job.store, after, job.to);
     let mut line = Vec::new();
-    while let Some(records) = scan.portion().await? {
+    while let Some(records) = walk.portion().await? {
         for stored in &records {
             match (&mut accounting, job.format) {
                 (Some(accounting), _) => accounting.take(&decode(stored)?, out)?,

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use flexledger_domain::{Instant, Position};
-use flexledger_eventstore::{EventStore, StoreError, record};
+use flexledger_eventstore::{EventStore, StoreError};
 use flexledger_projections::audit::{names, tables};
 use flexledger_projections::frozen::Stand;
 use flexledger_projections::marks::set_reconciled;
@@ -36,9 +36,9 @@ use futures::future::try_join_all;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::kept::Kept;
+use crate::events::events;
+use crate::kept::{Digest, Kept};
 use crate::postings::Postings;
-use crate::scan::Scan;
 use books::{BOOKS, Books};
 use compare::check_indexes;
 use lanes::{Found, Lane, Live};
@@ -144,6 +144,14 @@ impl ViewReport {
     }
 }
 
+/// What a rebuild came to.
+struct Made {
+    report: Report,
+    switched: bool,
+    /// Of the scratch file, made beside the switch.
+    digest: Option<Digest>,
+}
+
 /// Compares the live views with what the log gives. A position that is confirmed is noted beside the views, where a
 /// running server finds it.
 ///
@@ -154,7 +162,7 @@ pub async fn reconcile(mut job: Reconcile<'_>) -> Result<Report, ReconcileError>
     let mut scratch = Scratch::open(&job.folder, &names).await?;
     let compared = job.compare(&mut scratch, &names, true).await;
     let (scratch, report) = scratch.unless(compared).await?;
-    job.put_away(scratch, report.ok).await?;
+    job.put_away(scratch, report.ok, None).await?;
     // Parts of the views confirm nothing about the whole.
     if report.ok && job.views.is_empty() {
         job.note(report.position).await;
@@ -170,8 +178,8 @@ pub async fn rebuild(mut job: Reconcile<'_>, accept: bool) -> Result<(Report, bo
     let names = job.names()?;
     let mut scratch = Scratch::open(&job.folder, &names).await?;
     let made = job.make_again(&mut scratch, &names, accept).await;
-    let (scratch, (report, switched)) = scratch.unless(made).await?;
-    job.put_away(scratch, report.ok).await?;
+    let (scratch, Made { report, switched, digest }) = scratch.unless(made).await?;
+    job.put_away(scratch, report.ok, digest).await?;
     if switched && job.views.is_empty() {
         job.note(report.position).await;
     }
@@ -200,15 +208,13 @@ impl Reconcile<'_> {
         scratch: &mut Scratch,
         names: &[&'static str],
         accept: bool,
-    ) -> Result<(Report, bool), ReconcileError> {
+    ) -> Result<Made, ReconcileError> {
         prepare(&self.views_url).await?;
         // Whatever the live tables are found by is made anew in any case.
         let report = self.compare(scratch, names, false).await?;
         let switched = report.ok || accept;
-        if switched {
-            self.switch(scratch, names).await?;
-        }
-        Ok((report, switched))
+        let digest = if switched { self.switch(scratch, names, report.ok).await? } else { None };
+        Ok(Made { report, switched, digest })
     }
 
     async fn compare(
@@ -324,12 +330,10 @@ impl Reconcile<'_> {
                 continue;
             };
             let end = self.store.head().await?.position;
-            let mut scan = Scan::new(self.store.clone(), Position::START, end);
-            while let Some(records) = scan.portion().await? {
-                let decode = |stored: &flexledger_eventstore::Record| {
-                    record::decode(&stored.bytes).map_err(|_| ReconcileError::Damaged(stored.position))
-                };
-                let events = records.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+            let mut walk = events(self.store.clone(), Position::START, end);
+            while let Some(portion) = walk.portion().await? {
+                let events: Result<Vec<_>, _> = portion.into_iter().collect();
+                let events = events.map_err(ReconcileError::Damaged)?;
                 // A view that stops here stopped in the rebuild before.
                 if tracker.apply(&events).is_err() || tracker.is_done() {
                     break;
@@ -344,14 +348,26 @@ impl Reconcile<'_> {
         Ok(())
     }
 
-    async fn switch(&mut self, scratch: &mut Scratch, names: &[&'static str]) -> Result<(), ReconcileError> {
+    /// Switches; beside it makes the digest of the scratch file if that will be kept.
+    async fn switch(
+        &mut self,
+        scratch: &mut Scratch,
+        names: &[&'static str],
+        keeps: bool,
+    ) -> Result<Option<Digest>, ReconcileError> {
         let mut switch = Switch::begin(&self.views_url, &scratch.path, names).await?;
-        if let Err(error) = self.put_in_place(&mut switch, scratch, names).await {
-            // Waited for, so that what becomes of the scratch file concerns nobody any more.
-            switch.give_up().await;
-            return Err(error);
-        }
-        Ok(switch.commit(&scratch.views).await?)
+        let stays = match self.put_in_place(&mut switch, scratch, names).await {
+            Ok(stays) => stays,
+            Err(error) => {
+                // Waited for, so that what becomes of the scratch file concerns nobody any more.
+                switch.give_up().await;
+                return Err(error);
+            }
+        };
+        let digesting = async { if keeps && stays { scratch.digest(&self.kept).await } else { None } };
+        let (digest, committed) = tokio::join!(digesting, switch.commit());
+        committed?;
+        Ok(digest)
     }
 
     async fn put_in_place(
@@ -359,7 +375,7 @@ impl Reconcile<'_> {
         switch: &mut Switch,
         scratch: &mut Scratch,
         names: &[&'static str],
-    ) -> Result<(), ReconcileError> {
+    ) -> Result<bool, ReconcileError> {
         let stands = switch.stands().await?;
         let head = self.store.head().await?.position;
         let mut targets = Vec::with_capacity(names.len());
@@ -376,11 +392,11 @@ impl Reconcile<'_> {
         for name in names {
             switch.replace(name, &scratch.views).await?;
         }
-        Ok(())
+        Ok(switch.complete(&scratch.views).await?)
     }
 
-    async fn put_away(&mut self, scratch: Scratch, equal: bool) -> Result<(), ReconcileError> {
-        if equal && self.views.is_empty() { scratch.keep(&self.kept).await } else { scratch.remove().await }
+    async fn put_away(&mut self, scratch: Scratch, equal: bool, digest: Option<Digest>) -> Result<(), ReconcileError> {
+        if equal && self.views.is_empty() { scratch.keep(&self.kept, digest).await } else { scratch.remove().await }
     }
 
     async fn note(&mut self, position: u64) {

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::ReconcileError;
 use super::second::Second;
-use crate::kept::Kept;
+use crate::kept::{Digest, Kept};
 
 const FILE: &str = "rebuild.db";
 const LOCK: &str = "rebuild.lock";
@@ -161,12 +161,12 @@ impl Scratch {
 
     /// Keeps it as a copy of the views as they were, if one is to be kept; else removes it. For a fold of all views that
     /// was compared and found equal: nobody who begins with a copy compares again.
-    pub async fn keep(self, kept: &Kept) -> Result<(), ReconcileError> {
+    pub async fn keep(self, kept: &Kept, digest: Option<Digest>) -> Result<(), ReconcileError> {
         let status = self.views.status();
         let furthest = status.iter().map(|view| view.position).max().unwrap_or(Position::START);
         self.views.close().await;
         let (path, kept) = (self.path.clone(), kept.clone());
-        match tokio::task::spawn_blocking(move || kept.keep(&path, furthest)).await {
+        match tokio::task::spawn_blocking(move || kept.keep(&path, furthest, digest)).await {
             Ok(Ok(true)) => tracing::debug!(position = furthest.number(), "views.kept"),
             Ok(Ok(false)) => {}
             Ok(Err(error)) => tracing::warn!(%error, "views.not_kept: the past is folded from further back"),
@@ -174,6 +174,19 @@ impl Scratch {
         }
         // What was kept is not there any more.
         Ok(remove(&self.path)?)
+    }
+
+    /// What [`Scratch::keep`] will need, of a file that stays as it is. Where it cannot be had, it is made there.
+    pub async fn digest(&self, kept: &Kept) -> Option<Digest> {
+        let (path, kept) = (self.path.clone(), kept.clone());
+        match tokio::task::spawn_blocking(move || kept.digest(&path)).await {
+            Ok(Ok(digest)) => digest,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "views.no_digest_yet");
+                None
+            }
+            Err(_) => None,
+        }
     }
 
     /// Goes on with what was found. After an error nothing stays: it might fill a disk that others need.

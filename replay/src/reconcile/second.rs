@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use flexledger_domain::{Position, Recorded};
-use flexledger_eventstore::{Committed, EventStore, StoreError, record};
+use flexledger_eventstore::{Committed, EventStore, StoreError};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::ReconcileError;
+use crate::events::events;
 use crate::postings::Postings;
-use crate::scan::Scan;
 
 /// Batches that wait to be folded.
 const AHEAD: usize = 32;
@@ -82,12 +82,10 @@ impl<T> AbortOnDrop<Result<T, ReconcileError>> {
 /// Folds the postings of the log up to `until`.
 pub(super) async fn fold(store: Arc<dyn EventStore>, until: Position) -> Result<Postings, ReconcileError> {
     let mut postings = Postings::with_trails();
-    let mut scan = Scan::new(store, Position::START, until);
-    while let Some(records) = scan.portion().await? {
-        for stored in &records {
-            let damaged = |_| ReconcileError::Damaged(stored.position);
-            let event = record::decode_trusted(&stored.bytes).map_err(damaged)?;
-            postings.take(&event, &mut |_, _| {});
+    let mut walk = events(store, Position::START, until);
+    while let Some(portion) = walk.portion().await? {
+        for event in portion {
+            postings.take(&event.map_err(ReconcileError::Damaged)?, &mut |_, _| {});
         }
     }
     Ok(postings)

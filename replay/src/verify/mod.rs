@@ -12,29 +12,26 @@
 //! | `settlement` | each entry stands in exactly one batch or on an open date; each record and its lines are, to the byte, what running it again over the postings gives; nets sum to zero; cuts of one currency do not overlap |
 //! | `head` | a saved head names the same event, hash and root, and was signed by this ledger |
 //!
-//! Budget: one pass. Rows are read, then decoded and hashed by other threads, then judged in order; memory holds
-//! [`AHEAD`] portions of rows, and one entry per open payment, account, and settlement date and currency.
+//! Budget: one pass. Rows are decoded and hashed where they lie by several threads, then judged in order; memory holds
+//! what was made of a few thousand rows, and one entry per open payment, account, and settlement date and currency.
 
 mod chain;
 mod content;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use flexledger_domain::{Position, Recorded};
 use flexledger_eventstore::hash::leaf_hash;
 use flexledger_eventstore::merkle::Compact;
 use flexledger_eventstore::note::{self, HeadSigner};
-use flexledger_eventstore::{EventStore, Hash, Head, Record, StoreError, record};
+use flexledger_eventstore::walk::Pace;
+use flexledger_eventstore::{EventStore, Hash, Head, RecordRef, StoreError, Walk, record};
 use serde::Serialize;
 
 use crate::head::{SavedHead, ledger};
-use crate::scan::Scan;
 use chain::{Chain, Link};
 use content::Content;
 
-/// Portions of rows that are being decoded at a time.
-pub const AHEAD: usize = 3;
 /// Violations that are listed; the rest is counted in the last one.
 pub const VIOLATIONS_MAX: usize = 1000;
 
@@ -118,18 +115,8 @@ impl Findings {
 pub async fn verify(store: &Arc<dyn EventStore>, mut options: Verify<'_>) -> Result<Report, StoreError> {
     let end = store.head().await?;
     let mut pass = Pass::new(options.saved.as_ref());
-    let mut scan = Scan::new(store.clone(), Position::START, end.position);
-    let mut ahead = VecDeque::with_capacity(AHEAD);
-    let mut ended = false;
-    loop {
-        while !ended && ahead.len() < AHEAD {
-            match scan.portion().await? {
-                Some(records) => ahead.push_back(tokio::task::spawn_blocking(move || read(&records))),
-                None => ended = true,
-            }
-        }
-        let Some(next) = ahead.pop_front() else { break };
-        let rows = next.await.map_err(|_| StoreError::Unusable("decoding the log was broken off".to_owned()))?;
+    let mut walk = Walk::new(store.clone(), Position::START, end.position, Pace::WHOLE, Row::read);
+    while let Some(rows) = walk.portion().await? {
         for row in &rows {
             pass.take(row);
         }
@@ -156,14 +143,10 @@ pub(crate) struct Row {
 
 impl Row {
     /// Reads a row.
-    pub(crate) fn read(stored: &Record) -> Row {
-        let link = Link { position: stored.position, leaf: leaf_hash(&stored.bytes), hash: stored.hash };
-        Row { link, event: record::decode(&stored.bytes) }
+    pub(crate) fn read(stored: RecordRef<'_>) -> Row {
+        let link = Link { position: stored.position, leaf: leaf_hash(stored.bytes), hash: stored.hash };
+        Row { link, event: record::decode(stored.bytes) }
     }
-}
-
-fn read(records: &[Record]) -> Vec<Row> {
-    records.iter().map(Row::read).collect()
 }
 
 /// One pass over the log.

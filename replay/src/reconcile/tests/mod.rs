@@ -4,7 +4,7 @@ use std::time::Duration;
 use flexledger_domain::Recorded;
 use flexledger_domain::testing::World;
 use flexledger_eventstore::hash::{chain_hash, leaf_hash};
-use flexledger_eventstore::{Batch, Hash, MemoryStore, Record, Tail};
+use flexledger_eventstore::{Batch, Hash, MemoryStore, Record, Tail, record};
 use proptest::prelude::*;
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;

@@ -72,7 +72,7 @@ async fn keep_views(config: &Config) -> Result<Position, Failure> {
         let views = Views::open(&format!("sqlite:{}", file.display()), &[]).await.map_err(|e| failed(&e))?;
         views.fill(&store, at).await.map_err(|e| failed(&e))?;
         views.close().await;
-        kept.keep(&file, at).map_err(|e| failed(&e))?;
+        kept.keep(&file, at, None).map_err(|e| failed(&e))?;
     }
     store.close().await;
     Ok(end)

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use crate::ViewError;
 
 /// A chunk has as many events as stay in the processor's own memory until they are folded.
-const PACE: Pace = Pace { portion: 512, jobs: 3 };
+const PACE: Pace = Pace { portion: 512, jobs: 2 };
 
 /// Chunks decoded ahead of the fold, which now and then pauses to hand over what it has.
 const AHEAD: usize = 32;

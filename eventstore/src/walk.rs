@@ -35,6 +35,7 @@ pub struct Walk<T> {
 /// The reading of one portion. Ends when it is dropped.
 struct Job<T> {
     after: Position,
+    limit: usize,
     reading: JoinHandle<Result<Portion<T>, StoreError>>,
 }
 
@@ -69,8 +70,9 @@ impl<T: Send + 'static> Walk<T> {
     ) -> Self {
         let make = Arc::new(make);
         let start = move |after: Position| {
-            let reading = tokio::spawn(read(store.clone(), after, until, pace.portion, make.clone()));
-            Job { after, reading }
+            let limit = usize::try_from(until.after(after)).unwrap_or(pace.portion).min(pace.portion);
+            let reading = tokio::spawn(read(store.clone(), after, until, limit, make.clone()));
+            Job { after, limit, reading }
         };
         Walk { pace, until, next: after, start: Box::new(start), ahead: VecDeque::with_capacity(pace.jobs) }
     }
@@ -87,7 +89,7 @@ impl<T: Send + 'static> Walk<T> {
         }
         let Some(job) = self.ahead.front_mut() else { return Ok(None) };
         let done = (&mut job.reading).await;
-        let expected = job.after.plus(self.pace.portion as u64);
+        let (limit, expected) = (job.limit, job.after.plus(job.limit as u64));
         self.ahead.pop_front();
         let read = done.unwrap_or_else(|_| Err(StoreError::Unusable("reading the log was broken off".to_owned())));
         let Portion { made, read, last } = match read {
@@ -97,7 +99,7 @@ impl<T: Send + 'static> Walk<T> {
                 return Err(error);
             }
         };
-        if read < self.pace.portion || last >= self.until {
+        if read < limit || last >= self.until {
             self.end();
         } else if last != expected {
             // There is a gap, so what was begun after it began at a wrong place.
@@ -117,12 +119,10 @@ async fn read<T: Send + 'static>(
     store: Arc<dyn EventStore>,
     after: Position,
     until: Position,
-    portion: usize,
+    limit: usize,
     make: Arc<impl Fn(RecordRef<'_>) -> T + Send + Sync + 'static>,
 ) -> Result<Portion<T>, StoreError> {
-    let expected = usize::try_from(until.after(after)).unwrap_or(portion).min(portion);
-    let portion_made = Portion { made: Vec::with_capacity(expected), read: 0, last: after };
-    let shared = Arc::new(Mutex::new(portion_made));
+    let shared = Arc::new(Mutex::new(Portion { made: Vec::with_capacity(limit), read: 0, last: after }));
     let filled = shared.clone();
     let visitor = move |record: RecordRef<'_>| {
         let mut portion = filled.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,7 +133,7 @@ async fn read<T: Send + 'static>(
             portion.made.push(made);
         }
     };
-    store.visit(after, portion, Box::new(visitor)).await?;
+    store.visit(after, limit, Box::new(visitor)).await?;
     let mut portion = shared.lock().unwrap_or_else(PoisonError::into_inner);
     let (made, read, last) = (std::mem::take(&mut portion.made), portion.read, portion.last);
     Ok(Portion { made, read, last })

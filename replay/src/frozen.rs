@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use flexledger_domain::ids::SubjectId;
 use flexledger_domain::{Instant, Position};
 use flexledger_eventstore::{
-    AppendError, Batch, Candidate, EventStore, Head, Lease, Record, StoreError, SubjectKey, record,
+    AppendError, Batch, Candidate, EventStore, Head, Lease, Record, StoreError, SubjectKey, Visitor, record,
 };
 
 use crate::moment::MomentError;
@@ -35,6 +35,11 @@ impl Frozen {
         let head = Head { position: at, hash: stored.hash };
         Ok((Frozen { inner, head }, Some(recorded.recorded_at)))
     }
+
+    /// How many records of so many after `after` are to be seen at most.
+    fn within(&self, after: Position, limit: usize) -> usize {
+        usize::try_from(self.head.position.after(after)).unwrap_or(usize::MAX).min(limit)
+    }
 }
 
 fn refused() -> StoreError {
@@ -52,10 +57,16 @@ impl EventStore for Frozen {
     }
 
     async fn read(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
-        let left = usize::try_from(self.head.position.after(after)).unwrap_or(usize::MAX);
-        match limit.min(left) {
+        match self.within(after, limit) {
             0 => Ok(Vec::new()),
             limit => self.inner.read(after, limit).await,
+        }
+    }
+
+    async fn visit(&self, after: Position, limit: usize, visitor: Visitor) -> Result<(), StoreError> {
+        match self.within(after, limit) {
+            0 => Ok(()),
+            limit => self.inner.visit(after, limit, visitor).await,
         }
     }
 

@@ -36,12 +36,6 @@ impl<'a> Exact<'a> {
         self.at == self.text.len()
     }
 
-    /// What was read since another place in the same text.
-    #[must_use]
-    pub fn since(&self, before: &Exact<'_>) -> &'a str {
-        self.text.get(before.at..self.at).unwrap_or_default()
-    }
-
     /// Moves past a literal, if it stands here. Tells whether it did.
     pub fn skip(&mut self, literal: &str) -> bool {
         let found = self.rest().starts_with(literal.as_bytes());

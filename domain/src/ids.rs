@@ -103,7 +103,7 @@ pub trait Ids {
 /// A place in the log. The first event stands at 1; 0 is the empty ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Position(u64);
+pub struct Position(#[serde(deserialize_with = "crate::text::whole")] u64);
 
 impl Position {
     /// Before the first event.
@@ -157,7 +157,7 @@ impl fmt::Display for Position {
 /// The term of one writer of the log. Grows by one with each take-over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Epoch(pub u64);
+pub struct Epoch(#[serde(deserialize_with = "crate::text::whole")] pub u64);
 
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -95,6 +95,9 @@ pub enum StoreError {
     /// The place or its content is not a log that this program can use.
     #[error("{0}")]
     Unusable(String),
+    /// The log lacks an event.
+    #[error("event {0} is missing in the log; run `flexledger verify`")]
+    Missing(Position),
     /// The database failed.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
@@ -124,7 +127,8 @@ pub trait EventStore: Send + Sync + 'static {
     /// Up to `limit` records after `after`, ascending.
     async fn read(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError>;
 
-    /// Shows up to `limit` records after `after` to a visitor, ascending, on a thread that may be busy for long.
+    /// Shows up to `limit` records after `after` to a visitor, ascending, on a thread that may be busy for long. On an
+    /// error it may have seen some of them.
     async fn visit(&self, after: Position, limit: usize, mut visitor: Visitor) -> Result<(), StoreError> {
         let records = self.read(after, limit).await?;
         let showing = tokio::task::spawn_blocking(move || records.iter().for_each(|record| visitor(record.into())));

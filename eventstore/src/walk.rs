@@ -8,28 +8,30 @@ use tokio::task::JoinHandle;
 
 use crate::port::{EventStore, Record, RecordRef, StoreError};
 
-/// How a walk proceeds. It holds at most `portion` times `jobs` results.
+/// How a walk proceeds. It holds what was made of at most `portion` times `jobs` records, besides what was taken.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// Records per portion, above zero.
+pub struct Stride {
+    /// Records per portion, at least one.
     pub portion: usize,
-    /// Portions that are read, or wait to be taken, at a time; above zero.
+    /// Portions that are read, or wait to be taken, at a time; at least one.
     pub jobs: usize,
 }
 
-impl Pace {
+impl Stride {
     /// For whoever reads everything.
-    pub const WHOLE: Pace = Pace { portion: 1024, jobs: 4 };
+    pub const WHOLE: Stride = Stride { portion: 1024, jobs: 4 };
 }
 
 /// A walk through the log up to a position, which makes a `T` of each record.
 pub struct Walk<T> {
-    pace: Pace,
+    stride: Stride,
     until: Position,
-    /// Where the next portion begins, if there are no gaps.
+    /// Where the next portion begins, if no event is missing.
     next: Position,
     start: Box<dyn Fn(Position) -> Job<T> + Send>,
     ahead: VecDeque<Job<T>>,
+    /// Whether a missing event is passed over.
+    lenient: bool,
 }
 
 /// The reading of one portion. Ends when it is dropped.
@@ -48,65 +50,78 @@ impl<T> Drop for Job<T> {
 struct Portion<T> {
     made: Vec<T>,
     read: usize,
+    /// The last position of those that something was made of.
     last: Position,
+    /// Whether nothing but records behind the end of the walk was read.
+    beyond: bool,
+    /// The first position where something else, or nothing, was found.
+    missing: Option<Position>,
 }
 
 impl Walk<Record> {
     /// The records themselves: everything after `after`, up to and with `until`.
     #[must_use]
     pub fn records(store: Arc<dyn EventStore>, after: Position, until: Position) -> Self {
-        Walk::new(store, after, until, Pace::WHOLE, |record| record.to_owned())
+        Walk::new(store, after, until, Stride::WHOLE, |record| record.to_owned())
     }
 }
 
 impl<T: Send + 'static> Walk<T> {
-    /// Everything after `after`, up to and with `until`. `make` runs on threads that may be busy for long.
+    /// Everything after `after`, up to and with `until`, where the log must reach. `make` runs on threads that may be
+    /// busy for long.
     pub fn new(
         store: Arc<dyn EventStore>,
         after: Position,
         until: Position,
-        pace: Pace,
+        stride: Stride,
         make: impl Fn(RecordRef<'_>) -> T + Send + Sync + 'static,
     ) -> Self {
+        let stride = Stride { portion: stride.portion.max(1), jobs: stride.jobs.max(1) };
         let make = Arc::new(make);
         let start = move |after: Position| {
-            let limit = usize::try_from(until.after(after)).unwrap_or(pace.portion).min(pace.portion);
+            let limit = usize::try_from(until.after(after)).unwrap_or(stride.portion).min(stride.portion);
             let reading = tokio::spawn(read(store.clone(), after, until, limit, make.clone()));
             Job { after, limit, reading }
         };
-        Walk { pace, until, next: after, start: Box::new(start), ahead: VecDeque::with_capacity(pace.jobs) }
+        let ahead = VecDeque::with_capacity(stride.jobs);
+        Walk { stride, until, next: after, start: Box::new(start), ahead, lenient: false }
+    }
+
+    /// Takes the rows as they lie: missing events are passed over, and the log may end before `until`. For who looks at
+    /// the positions itself.
+    #[must_use]
+    pub fn lenient(self) -> Self {
+        Walk { lenient: true, ..self }
     }
 
     /// What was made of the next records, in order of their rows; `None` at the end. Nothing is lost when the caller
     /// stops waiting.
     ///
     /// # Errors
-    /// [`StoreError`] when the log cannot be read.
+    /// [`StoreError`] when the log cannot be read; [`StoreError::Missing`] when it lacks an event.
     pub async fn portion(&mut self) -> Result<Option<Vec<T>>, StoreError> {
-        while self.next < self.until && self.ahead.len() < self.pace.jobs {
+        while self.next < self.until && self.ahead.len() < self.stride.jobs {
             self.ahead.push_back((self.start)(self.next));
-            self.next = self.next.plus(self.pace.portion as u64);
+            self.next = self.next.plus(self.stride.portion as u64);
         }
         let Some(job) = self.ahead.front_mut() else { return Ok(None) };
         let done = (&mut job.reading).await;
         let (limit, expected) = (job.limit, job.after.plus(job.limit as u64));
         self.ahead.pop_front();
         let read = done.unwrap_or_else(|_| Err(StoreError::Unusable("reading the log was broken off".to_owned())));
-        let Portion { made, read, last } = match read {
-            Ok(portion) => portion,
-            Err(error) => {
-                self.end();
-                return Err(error);
-            }
+        let portion = match read {
+            Ok(Portion { missing: Some(missing), .. }) if !self.lenient => Err(StoreError::Missing(missing)),
+            read => read,
         };
-        if read < limit || last >= self.until {
+        let portion = portion.inspect_err(|_| self.end())?;
+        if portion.read < limit || portion.beyond || portion.last >= self.until {
             self.end();
-        } else if last != expected {
-            // There is a gap, so what was begun after it began at a wrong place.
+        } else if portion.missing.is_some() {
+            // What was begun after it began at a wrong place. Never back, whatever damage the rows show.
             self.ahead.clear();
-            self.next = last;
+            self.next = portion.last.max(expected);
         }
-        Ok(Some(made).filter(|made| !made.is_empty()))
+        Ok(Some(portion.made).filter(|made| !made.is_empty()))
     }
 
     fn end(&mut self) {
@@ -122,21 +137,28 @@ async fn read<T: Send + 'static>(
     limit: usize,
     make: Arc<impl Fn(RecordRef<'_>) -> T + Send + Sync + 'static>,
 ) -> Result<Portion<T>, StoreError> {
-    let shared = Arc::new(Mutex::new(Portion { made: Vec::with_capacity(limit), read: 0, last: after }));
+    let empty = Portion { made: Vec::with_capacity(limit), read: 0, last: after, beyond: true, missing: None };
+    let shared = Arc::new(Mutex::new(empty));
     let filled = shared.clone();
     let visitor = move |record: RecordRef<'_>| {
         let mut portion = filled.lock().unwrap_or_else(PoisonError::into_inner);
         portion.read += 1;
-        portion.last = record.position;
+        let expected = after.plus(portion.read as u64);
+        if record.position != expected {
+            portion.missing.get_or_insert(expected);
+        }
         if record.position <= until {
             let made = make(record);
             portion.made.push(made);
+            portion.last = record.position;
+            portion.beyond = false;
         }
     };
     store.visit(after, limit, Box::new(visitor)).await?;
     let mut portion = shared.lock().unwrap_or_else(PoisonError::into_inner);
-    let (made, read, last) = (std::mem::take(&mut portion.made), portion.read, portion.last);
-    Ok(Portion { made, read, last })
+    let Portion { read, last, beyond, missing, .. } = *portion;
+    let missing = missing.or_else(|| (read < limit).then(|| after.plus(read as u64 + 1)));
+    Ok(Portion { made: std::mem::take(&mut portion.made), read, last, beyond, missing })
 }
 
 #[cfg(test)]
@@ -193,7 +215,49 @@ mod tests {
         }
     }
 
-    const PORTION: u64 = Pace::WHOLE.portion as u64;
+    /// A log of which one row shows another position than its own.
+    struct Shown {
+        inner: MemoryStore,
+        row: u64,
+        shown: u64,
+    }
+
+    #[async_trait]
+    impl EventStore for Shown {
+        async fn head(&self) -> Result<Head, StoreError> {
+            self.inner.head().await
+        }
+
+        async fn append(&self, expected: Position, batch: Batch) -> Result<(), AppendError> {
+            self.inner.append(expected, batch).await
+        }
+
+        async fn read(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
+            let mut records = self.inner.read(after, limit).await?;
+            for record in records.iter_mut().filter(|record| record.position.number() == self.row) {
+                record.position = Position::new(self.shown);
+            }
+            Ok(records)
+        }
+
+        async fn subject_key(&self, _: SubjectId) -> Result<Option<SubjectKey>, StoreError> {
+            Ok(None)
+        }
+
+        async fn subject_keys(&self) -> Result<Vec<SubjectKey>, StoreError> {
+            Ok(Vec::new())
+        }
+
+        async fn destroy_subject_key(&self, _: SubjectId) -> Result<bool, StoreError> {
+            Ok(false)
+        }
+
+        fn durability(&self) -> String {
+            String::new()
+        }
+    }
+
+    const PORTION: u64 = Stride::WHOLE.portion as u64;
     const SIZE: u64 = 3 * PORTION;
 
     async fn fill(store: &dyn EventStore) {
@@ -209,7 +273,16 @@ mod tests {
 
     async fn walk(store: Arc<dyn EventStore>, after: u64, until: u64) -> (Vec<u64>, bool) {
         let number = |record: RecordRef<'_>| record.position.number();
-        let mut walk = Walk::new(store, Position::new(after), Position::new(until), Pace::WHOLE, number);
+        let walk = Walk::new(store, Position::new(after), Position::new(until), Stride::WHOLE, number);
+        seen(walk.lenient()).await
+    }
+
+    async fn strict(store: Arc<dyn EventStore>, after: u64, until: u64) -> (Vec<u64>, bool) {
+        let number = |record: RecordRef<'_>| record.position.number();
+        seen(Walk::new(store, Position::new(after), Position::new(until), Stride::WHOLE, number)).await
+    }
+
+    async fn seen(mut walk: Walk<u64>) -> (Vec<u64>, bool) {
         let mut seen = Vec::new();
         loop {
             match walk.portion().await {
@@ -231,7 +304,12 @@ mod tests {
             for until in [0, 1, PORTION - 1, PORTION, PORTION + 1, SIZE, SIZE + 1, u64::MAX >> 12] {
                 for after in [0, 1, PORTION, SIZE] {
                     let expected: Vec<u64> = (after + 1..=until.min(SIZE)).collect();
-                    assert_eq!(walk(store.clone(), after, until).await, (expected, true), "after {after} to {until}");
+                    assert_eq!(walk(store.clone(), after, until).await, (expected.clone(), true), "{after} to {until}");
+                    let whole = until <= SIZE || after >= until;
+                    assert_eq!(strict(store.clone(), after, until).await.1, whole, "{after} to {until}");
+                    if whole {
+                        assert_eq!(strict(store.clone(), after, until).await.0, expected, "{after} to {until}");
+                    }
                 }
             }
             store.close().await;
@@ -250,8 +328,38 @@ mod tests {
     async fn gaps_are_passed_over_and_what_follows_is_read() {
         for lost in [vec![1], vec![2, 3, PORTION], (1..=PORTION).collect(), (5..=2 * PORTION).collect(), vec![SIZE]] {
             let store = Ends { inner: log().await, after: u64::MAX, error: true, lost: lost.clone() };
+            let store: Arc<dyn EventStore> = Arc::new(store);
             let expected: Vec<u64> = (1..=SIZE).filter(|number| !lost.contains(number)).collect();
-            assert_eq!(walk(Arc::new(store), 0, SIZE).await, (expected, true));
+            assert_eq!(walk(store.clone(), 0, SIZE).await, (expected, true));
+            // Who does not look at the positions is told.
+            assert!(!strict(store, 0, SIZE).await.1);
+        }
+    }
+
+    /// A damaged file may show a row under a wrong position, wherever it lies.
+    #[tokio::test]
+    async fn a_row_under_a_wrong_position_is_no_end_and_no_way_back() {
+        for (row, shown) in [
+            (PORTION, 0),
+            (PORTION, 3),
+            (PORTION, SIZE - 1),
+            (PORTION, SIZE + 9),
+            (PORTION, 1 << 40),
+            (2 * PORTION, 1),
+            (PORTION + 1, SIZE + 9),
+            (PORTION - 1, SIZE + 9),
+            (7, SIZE),
+            (SIZE, 1 << 40),
+            (SIZE, 0),
+        ] {
+            let store: Arc<dyn EventStore> = Arc::new(Shown { inner: log().await, row, shown });
+            let (seen, ended) = walk(store.clone(), 0, SIZE).await;
+            assert!(ended, "{row} as {shown}");
+            assert!(seen != (1..=SIZE).collect::<Vec<_>>(), "{row} as {shown}: who looks at the positions sees it");
+            let missing = (1..=SIZE).filter(|number| *number != row && !seen.contains(number)).count();
+            // The last row of a portion that shows a later position looks as if all between were missing.
+            assert!(missing == 0 || (row == PORTION && shown > row && shown < SIZE), "{row} as {shown}: {missing}");
+            assert!(!strict(store, 0, SIZE).await.1, "{row} as {shown}");
         }
     }
 

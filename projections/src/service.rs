@@ -101,6 +101,17 @@ impl Views {
         Views { database, signals, work: Arc::new(Mutex::new(Work::Over)) }
     }
 
+    /// Whether the views were made from this log, as far as it goes. For who is about to write to it.
+    ///
+    /// # Errors
+    /// [`ViewError::OtherLog`] when they were not, [`ViewError::Log`] when it cannot be read.
+    pub async fn check(&self, store: &dyn EventStore) -> Result<(), ViewError> {
+        match &*self.work.lock().await {
+            Work::Idle(runner) => check_log(&runner.fold, store).await,
+            _ => Err(ViewError::Busy),
+        }
+    }
+
     /// Follows the log from now on, in the background, beginning with what is missing.
     ///
     /// # Errors

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use flexledger_domain::{Position, Recorded};
-use flexledger_eventstore::walk::Pace;
+use flexledger_eventstore::walk::Stride;
 use flexledger_eventstore::{Committed, EventStore, RecordRef, Tail, Walk, record};
 use tokio::sync::{mpsc, watch};
 
 use crate::ViewError;
 
 /// A chunk has as many events as stay in the processor's own memory until they are folded.
-const PACE: Pace = Pace { portion: 512, jobs: 2 };
+const STRIDE: Stride = Stride { portion: 512, jobs: 2 };
 
 /// Chunks decoded ahead of the fold, which now and then pauses to hand over what it has.
 const AHEAD: usize = 32;
@@ -83,7 +83,7 @@ impl Source {
         let (sender, receiver) = mpsc::channel(AHEAD);
         self.reader = Some(receiver);
         let reading = Reading { sender, listener: self.listener.clone() };
-        tokio::spawn(reading.ahead(Walk::new(self.store.clone(), after, until, PACE, decode)));
+        tokio::spawn(reading.ahead(Walk::new(self.store.clone(), after, until, STRIDE, decode).lenient()));
         Ok(())
     }
 }

@@ -147,6 +147,9 @@ impl Postings {
         for posting in postings {
             let Some(application) = posting.account.wallet() else { continue };
             let owner = (application, posting.money.currency);
+            if !self.ids.contains_key(&owner) {
+                wrong("books", "an entry on a wallet that was never made");
+            }
             let before = self.wallets.get(&owner).map_or(0, Sums::balance);
             if !self.add(owner, event.position, posting) {
                 wrong("books", "a sum leaves its range");

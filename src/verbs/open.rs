@@ -50,6 +50,7 @@ const SERVER: &str = "Check that the database server runs and can be reached.";
 fn refused(config: &Config, error: &StoreError) -> Failure {
     let next = match error {
         StoreError::Held(_) => "One process writes a log. Stop that one first, or name another --data directory.",
+        StoreError::Missing(_) => "A backup may still have it.",
         StoreError::Unusable(_) => "Name the ledger with --data or --events.",
         StoreError::Server(_) => SERVER,
         StoreError::Database(_) | StoreError::File(_) if !matches!(config.events_place(), Place::Sqlite(_)) => SERVER,

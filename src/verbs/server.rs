@@ -201,9 +201,11 @@ async fn assemble(
     let events = store.clone();
     let vault = vault(config, store).await?;
     let options = EngineOptions { address: Some(advertised(config, address)), ..engine_options(config) };
-    let engine = start_engine(store, &vault, options).await?;
     let views = Views::open(&config.views_place().url(), &[]).await;
     let views = views.map_err(|error| views_failed(config, &error))?;
+    // Before the engine writes: a log that lost its end, or all of it, is not to be written on.
+    views.check(store.as_ref()).await.map_err(|error| views_failed(config, &error))?;
+    let engine = start_engine(store, &vault, options).await?;
     views.follow(events, engine.tail().clone()).await.map_err(|error| views_failed(config, &error))?;
     Ok(App::new(engine, views, vault, settings(config, token, address)))
 }

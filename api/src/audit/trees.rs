@@ -44,7 +44,7 @@ impl Trees {
             let mut tree = self.tree.write().await;
             let store = app.engine().store().as_ref();
             if let (0, Some(file)) = (tree.size(), &app.settings().tree_file) {
-                *tree = saved::load(file, store).await;
+                *tree = saved::load(file, app.vault().platform().tree_key(), store).await;
                 self.saved.store(tree.tiles(), Ordering::Relaxed);
             }
             tree.take(app.engine().leaves(), size);
@@ -59,7 +59,8 @@ impl Trees {
         if tree.tiles() < self.saved.load(Ordering::Relaxed).saturating_add(more) {
             return;
         }
-        match saved::save(file, &tree, app.engine().store().as_ref()).await {
+        let key = app.vault().platform().tree_key();
+        match saved::save(file, key, &tree, app.engine().store().as_ref()).await {
             Ok(()) => self.saved.store(tree.tiles(), Ordering::Relaxed),
             Err(error) => tracing::warn!(%error, "audit.tree_not_saved: the next start hashes more of the log"),
         }

@@ -34,6 +34,7 @@ pub struct PlatformKeys {
     attestation: SigningKey,
     consent: Zeroizing<[u8; 32]>,
     head_seed: Zeroizing<[u8; 32]>,
+    tree: Zeroizing<[u8; 32]>,
     fingerprint: Zeroizing<[u8; 32]>,
 }
 
@@ -83,6 +84,7 @@ impl PlatformKeys {
             attestation: scalar(&derive, "attestation key")?.into(),
             consent: secret(&derive, "consent token key")?,
             head_seed: secret(&derive, "head signing seed")?,
+            tree: secret(&derive, "tile roots key")?,
             fingerprint: secret(&derive, "fingerprint")?,
         })
     }
@@ -115,6 +117,12 @@ impl PlatformKeys {
     #[must_use]
     pub fn head_seed(&self) -> &[u8; 32] {
         &self.head_seed
+    }
+
+    /// The key that vouches for saved tile roots of the Merkle tree.
+    #[must_use]
+    pub fn tree_key(&self) -> &[u8; 32] {
+        &self.tree
     }
 
     /// By what nodes tell that they have the same keys. Nothing can be derived from it, and nothing opened with it.

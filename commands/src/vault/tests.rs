@@ -209,6 +209,7 @@ fn derived_keys_differ_and_never_change() {
         one.encryption_key().to_bytes().to_vec(),
         one.attestation_key().to_bytes().to_vec(),
         one.head_seed().to_vec(),
+        one.tree_key().to_vec(),
     ];
     let distinct: std::collections::HashSet<_> = all.iter().collect();
     assert_eq!(distinct.len(), all.len());

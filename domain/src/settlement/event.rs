@@ -41,6 +41,7 @@ pub struct Line {
     #[serde(with = "decimal")]
     pub total_debited: Amount,
     /// How many payments touched it.
+    #[serde(deserialize_with = "crate::text::whole")]
     pub transaction_count: u64,
     /// Which wallet.
     pub wallet: WalletId,
@@ -66,6 +67,7 @@ pub struct Cut {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Completed {
     /// How many wallets took part.
+    #[serde(deserialize_with = "crate::text::whole")]
     pub application_count: u64,
     /// The currency code.
     pub currency: String,
@@ -81,6 +83,7 @@ pub struct Completed {
     #[serde(with = "decimal")]
     pub total_debited: Amount,
     /// How many payments it holds, each counted once.
+    #[serde(deserialize_with = "crate::text::whole")]
     pub transaction_count: u64,
 }
 

@@ -167,8 +167,9 @@ impl<'a> Cursor<'a> {
 /// A key without escapes.
 fn plain_key(text: &mut Exact<'_>) -> Option<Idempotency> {
     text.literal("{")?;
-    let fingerprint = if text.skip("\"fingerprint\":\"") { Some(text.string()?.to_owned()) } else { None };
-    if fingerprint.is_some() {
+    let mut fingerprint = None;
+    if text.skip("\"fingerprint\":\"") {
+        fingerprint = Some(text.string()?.to_owned());
         text.literal(",")?;
     }
     text.literal("\"key\":\"")?;

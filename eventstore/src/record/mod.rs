@@ -2,8 +2,9 @@
 //!
 //! Canonical bytes are the RFC 8785 JSON of one flat object whose members stand in sorted order:
 //! `actor, command_id, entity, id, idempotency?, kind, payload, position, postings?, recorded_at, version`.
-//! There is exactly one spelling of an event. [`encode`] writes it, and [`decode`] refuses every other: after reading
-//! it writes the event again and compares, so unknown members, other orders, spaces and escapes are all errors.
+//! There is exactly one spelling of an event. [`encode`] writes it, and [`decode`] refuses every other, so unknown
+//! members, other orders, spaces and escapes are all errors: the envelope and the frequent payloads are read by methods
+//! that know one spelling only, and any other payload is written again and compared.
 //!
 //! Writing a record is the hottest code of the engine, so the envelope is written by hand into the caller's buffer.
 

@@ -3,7 +3,8 @@
 //! 1. A connection of its own takes the right to write and begins the next generation. From here on nobody else writes
 //!    the views; reading goes on, on the rows of before.
 //! 2. The caller brings the rebuilt views to exactly where the live ones stand.
-//! 3. The rebuilt file is completed, the tables are copied, and the transaction is committed. A program that keeps the views notices the generation in
+//! 3. The rebuilt file is completed, the tables are copied, and the transaction is committed. A program that keeps the
+//!    views notices the generation in
 //!    its next write and reads back what it remembers.
 //!
 //! Until the commit the old rows are the rows, whatever breaks off. There are two ways to copy. All views of an SQLite
@@ -35,6 +36,21 @@ const STANDS: &str = "SELECT name, position FROM view_checkpoints \
 /// The views of one database, held so that their tables can be replaced.
 pub struct Switch {
     way: Way,
+}
+
+/// What [`Switch::complete`] did, without which nothing is committed.
+#[derive(Debug)]
+pub struct Complete {
+    whole_file: bool,
+}
+
+impl Complete {
+    /// Whether the rebuilt file alone is all of the rebuilt views from now on, without a journal beside it, and stays as
+    /// it is.
+    #[must_use]
+    pub fn whole_file(&self) -> bool {
+        self.whole_file
+    }
 }
 
 enum Way {
@@ -118,23 +134,23 @@ impl Switch {
         }
     }
 
-    /// Gives the rebuilt views what they lack. Tells whether their file alone is all of them from now on, without a
-    /// journal beside it, and stays as it is.
+    /// Gives the rebuilt views what they lack.
     ///
     /// # Errors
     /// The database's.
-    pub async fn complete(&mut self, rebuilt: &Views) -> Result<bool, ViewError> {
-        match &self.way {
-            Way::Pages { live, .. } => hand_over_marks(live, rebuilt).await,
-            Way::Tables(_) => Ok(false),
-        }
+    pub async fn complete(&mut self, rebuilt: &Views) -> Result<Complete, ViewError> {
+        let whole_file = match &self.way {
+            Way::Pages { live, .. } => hand_over_marks(live, rebuilt).await?,
+            Way::Tables(_) => false,
+        };
+        Ok(Complete { whole_file })
     }
 
     /// Makes the replaced tables the live ones.
     ///
     /// # Errors
     /// The database's; the old tables stay then.
-    pub async fn commit(self) -> Result<(), ViewError> {
+    pub async fn commit(self, _: Complete) -> Result<(), ViewError> {
         match self.way {
             Way::Pages { live, pages } => {
                 live.close().await;
@@ -175,5 +191,6 @@ async fn hand_over_marks(live: &Database, rebuilt: &Views) -> Result<bool, ViewE
     writer.control("COMMIT").await?;
     let moved = writer.rows("PRAGMA wal_checkpoint(TRUNCATE)", &[]).await;
     writer.close().await;
-    Ok(matches!(moved?.first().map(|row| row.0.as_slice()), Some([Value::Int(0), ..])))
+    // Where it fails, the journal is read as well.
+    Ok(moved.is_ok_and(|rows| matches!(rows.first().map(|row| row.0.as_slice()), Some([Value::Int(0), ..]))))
 }

@@ -29,7 +29,7 @@ use flexledger_eventstore::{EventStore, StoreError};
 use flexledger_projections::audit::{names, tables};
 use flexledger_projections::frozen::Stand;
 use flexledger_projections::marks::set_reconciled;
-use flexledger_projections::switch::{Switch, prepare};
+use flexledger_projections::switch::{Complete, Switch, prepare};
 use flexledger_projections::tracker::Tracker;
 use flexledger_projections::{ViewError, Views};
 use futures::future::try_join_all;
@@ -213,7 +213,7 @@ impl Reconcile<'_> {
         // Whatever the live tables are found by is made anew in any case.
         let report = self.compare(scratch, names, false).await?;
         let switched = report.ok || accept;
-        let digest = if switched { self.switch(scratch, names, report.ok).await? } else { None };
+        let digest = if switched { self.switch(scratch, names, self.keeps(report.ok)).await? } else { None };
         Ok(Made { report, switched, digest })
     }
 
@@ -356,16 +356,17 @@ impl Reconcile<'_> {
         keeps: bool,
     ) -> Result<Option<Digest>, ReconcileError> {
         let mut switch = Switch::begin(&self.views_url, &scratch.path, names).await?;
-        let stays = match self.put_in_place(&mut switch, scratch, names).await {
-            Ok(stays) => stays,
+        let complete = match self.put_in_place(&mut switch, scratch, names).await {
+            Ok(complete) => complete,
             Err(error) => {
                 // Waited for, so that what becomes of the scratch file concerns nobody any more.
                 switch.give_up().await;
                 return Err(error);
             }
         };
-        let digesting = async { if keeps && stays { scratch.digest(&self.kept).await } else { None } };
-        let (digest, committed) = tokio::join!(digesting, switch.commit());
+        let keeps = keeps && complete.whole_file();
+        let digesting = async { if keeps { scratch.digest(&self.kept).await } else { None } };
+        let (digest, committed) = tokio::join!(digesting, switch.commit(complete));
         committed?;
         Ok(digest)
     }
@@ -375,7 +376,7 @@ impl Reconcile<'_> {
         switch: &mut Switch,
         scratch: &mut Scratch,
         names: &[&'static str],
-    ) -> Result<bool, ReconcileError> {
+    ) -> Result<Complete, ReconcileError> {
         let stands = switch.stands().await?;
         let head = self.store.head().await?.position;
         let mut targets = Vec::with_capacity(names.len());
@@ -395,8 +396,13 @@ impl Reconcile<'_> {
         Ok(switch.complete(&scratch.views).await?)
     }
 
+    /// Whether the scratch file is kept for the past.
+    fn keeps(&self, equal: bool) -> bool {
+        equal && self.views.is_empty()
+    }
+
     async fn put_away(&mut self, scratch: Scratch, equal: bool, digest: Option<Digest>) -> Result<(), ReconcileError> {
-        if equal && self.views.is_empty() { scratch.keep(&self.kept, digest).await } else { scratch.remove().await }
+        if self.keeps(equal) { scratch.keep(&self.kept, digest).await } else { scratch.remove().await }
     }
 
     async fn note(&mut self, position: u64) {

@@ -7,13 +7,14 @@
 //! | `records` | each row is an event in the one canonical form |
 //! | `journals` | the postings of each event balance per currency |
 //! | `time` | recorded instants never go back |
-//! | `payments` | each payment ends at most once, after it began, and books exactly its amount |
-//! | `books` | all balances together are zero per currency |
+//! | `entities` | whoever takes part begins once, the ledger at position 1 |
+//! | `payments` | each payment ends at most once, after it began and in time, and books its amount from its sender's wallet to its receiver's, on the first open date |
+//! | `books` | all balances together are zero per currency, and only wallets that were made are booked on |
 //! | `settlement` | each entry stands in exactly one batch or on an open date; each record and its lines are, to the byte, what running it again over the postings gives; nets sum to zero; cuts of one currency do not overlap |
 //! | `head` | a saved head names the same event, hash and root, and was signed by this ledger |
 //!
 //! Budget: one pass. Rows are decoded and hashed where they lie by several threads, then judged in order; memory holds
-//! what was made of a few thousand rows, and one entry per open payment, account, and settlement date and currency.
+//! what was made of a few thousand rows, and one entry per open payment, account, application, subject, tag, and settlement date and currency.
 
 mod chain;
 mod content;
@@ -24,7 +25,7 @@ use flexledger_domain::{Position, Recorded};
 use flexledger_eventstore::hash::leaf_hash;
 use flexledger_eventstore::merkle::Compact;
 use flexledger_eventstore::note::{self, HeadSigner};
-use flexledger_eventstore::walk::Pace;
+use flexledger_eventstore::walk::Stride;
 use flexledger_eventstore::{EventStore, Hash, Head, RecordRef, StoreError, Walk, record};
 use serde::Serialize;
 
@@ -36,7 +37,8 @@ use content::Content;
 pub const VIOLATIONS_MAX: usize = 1000;
 
 /// The names of all checks, in the order of the report.
-const CHECKS: [&str; 8] = ["positions", "chain", "records", "journals", "time", "payments", "books", "settlement"];
+const CHECKS: [&str; 9] =
+    ["positions", "chain", "records", "journals", "time", "entities", "payments", "books", "settlement"];
 
 /// What is checked besides the log alone.
 #[derive(Default)]
@@ -115,7 +117,7 @@ impl Findings {
 pub async fn verify(store: &Arc<dyn EventStore>, mut options: Verify<'_>) -> Result<Report, StoreError> {
     let end = store.head().await?;
     let mut pass = Pass::new(options.saved.as_ref());
-    let mut walk = Walk::new(store.clone(), Position::START, end.position, Pace::WHOLE, Row::read);
+    let mut walk = Walk::new(store.clone(), Position::START, end.position, Stride::WHOLE, Row::read).lenient();
     while let Some(rows) = walk.portion().await? {
         for row in &rows {
             pass.take(row);
@@ -123,6 +125,10 @@ pub async fn verify(store: &Arc<dyn EventStore>, mut options: Verify<'_>) -> Res
         if let (Some(progress), Some(last)) = (&mut options.progress, rows.last()) {
             progress(last.link.position.number(), end.position.number());
         }
+    }
+    // However the rows were come by, the last one is the one that the log names as its end.
+    if pass.head() != end {
+        pass.note(Some(end.position), "positions", "the rows in order do not lead to the last one");
     }
     for place in store.misplaced(VIOLATIONS_MAX + 1).await? {
         pass.note(None, "positions", &format!("a row stands at {place}, before the first event"));

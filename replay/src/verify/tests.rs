@@ -1,9 +1,12 @@
 use std::sync::Arc;
 
-use flexledger_domain::money::Amount;
+use flexledger_domain::books::{Account, Journal, Posting, Side};
+use flexledger_domain::ids::ApplicationId;
+use flexledger_domain::money::{Amount, Currency};
+use flexledger_domain::payments::{Initiated, PaymentEvent};
 use flexledger_domain::settlement::{Completed, Cut, SettlementEvent};
 use flexledger_domain::testing::World;
-use flexledger_domain::{Event, Position, Recorded};
+use flexledger_domain::{Date, Event, Instant, Position, Recorded};
 use flexledger_eventstore::hash::{chain_hash, leaf_hash};
 use flexledger_eventstore::{Batch, EventStore, Hash, MemoryStore, Record, record};
 
@@ -260,4 +263,118 @@ async fn settlement_is_proved_from_the_postings() {
         }
     });
     assert!(!report(&wrong.await, None).await.ok);
+}
+
+/// What a forger with the whole disk books: all hashes fit, and each journal balances.
+#[tokio::test]
+async fn a_payment_books_what_it_was_made_for() {
+    let store = log(11, 150).await;
+    assert!(report(&store, None).await.ok);
+    let records = store.read(Position::START, 100_000).await.unwrap();
+    let history: Vec<Recorded> = records.iter().map(|stored| record::decode(&stored.bytes).unwrap()).collect();
+    let accepted = |event: &&Recorded| matches!(event.event, Event::Payment(PaymentEvent::Accepted(..)));
+    let at = history.iter().filter(accepted).next_back().unwrap().position.number();
+    let book = |event: &mut Event, change: &dyn Fn(&mut Vec<Posting>)| {
+        let Event::Payment(PaymentEvent::Accepted(_, body)) = event else { return };
+        let mut postings = body.journal.postings().to_vec();
+        change(&mut postings);
+        body.journal = Journal::new(postings).unwrap();
+    };
+    let bank: Account = "bank".parse().unwrap();
+    let changes: [(&str, &dyn Fn(&mut Vec<Posting>)); 5] = [
+        ("another account", &|postings| postings[1].account = bank.clone()),
+        ("one wallet", &|postings| postings[1].account = postings[0].account.clone()),
+        ("sides", &|postings| {
+            postings[0].side = Side::Credit;
+            postings[1].side = Side::Debit;
+        }),
+        ("order", &|postings| postings.reverse()),
+        ("amount", &|postings| postings.iter_mut().for_each(|posting| posting.money.amount = Amount::from_minor(7))),
+    ];
+    for (what, change) in changes {
+        let report = report(&rewritten(&store, at, |event| book(event, change)).await, None).await;
+        let found = |found: &&Violation| found.position == Some(at) && found.check == "payments";
+        assert!(report.violations.iter().any(|v| found(&v)), "{what}: {:?}", report.violations);
+    }
+    let date = |days: i64| {
+        move |event: &mut Event| {
+            if let Event::Payment(PaymentEvent::Accepted(_, body)) = event {
+                body.settlement_date = Date::from_days(body.settlement_date.days() + days);
+            }
+        }
+    };
+    for days in [-1, 1, 4000] {
+        let report = report(&rewritten(&store, at, date(days)).await, None).await;
+        assert!(report.violations.iter().any(|found| found.check == "payments"), "{days}: {:?}", report.violations);
+    }
+    let begun = history.iter().find_map(|event| match &event.event {
+        Event::Payment(PaymentEvent::Accepted(reference, _)) if event.position.number() == at => Some(*reference),
+        _ => None,
+    });
+    let begun = begun.unwrap().position().number();
+    let terms: [(&str, &dyn Fn(&mut Initiated)); 4] = [
+        ("receiver", &|body| body.receiver.application = ApplicationId::from_uuid(uuid::Uuid::from_u128(7))),
+        ("in time", &|body| body.expires_at = Instant::from_micros(0)),
+        ("decimals", &|body| body.money.currency = Currency::new(body.money.currency.code(), 5).unwrap()),
+        ("above zero", &|body| body.money.amount = Amount::ZERO),
+    ];
+    for (what, change) in terms {
+        let change = |event: &mut Event| {
+            if let Event::Payment(PaymentEvent::Initiated(_, body)) = event {
+                change(body);
+            }
+        };
+        let report = report(&rewritten(&store, begun, change).await, None).await;
+        assert!(report.violations.iter().any(|found| found.check == "payments"), "{what}: {:?}", report.violations);
+    }
+}
+
+#[tokio::test]
+async fn who_takes_part_begins_once() {
+    let store = log(12, 60).await;
+    let records = store.read(Position::START, 100_000).await.unwrap();
+    let mut kinds = std::collections::BTreeSet::new();
+    for stored in &records {
+        let mut event = record::decode(&stored.bytes).unwrap();
+        let repeated = matches!(
+            event.event.kind(),
+            "ledger.opened" | "application.registered" | "subject.created" | "tag.created"
+        );
+        if !repeated || !kinds.insert(event.event.kind()) {
+            continue;
+        }
+        let last = records.last().unwrap();
+        event.position = last.position.next();
+        event.recorded_at = record::decode(&last.bytes).unwrap().recorded_at;
+        let mut bytes = Vec::new();
+        record::encode(&event, &mut bytes).unwrap();
+        let hash = chain_hash(last.hash, leaf_hash(&bytes));
+        let mut pass = Pass::new(None);
+        records.iter().for_each(|record| pass.take(&Row::read(record.into())));
+        pass.take(&Row::read((&Record { position: event.position, bytes, hash }).into()));
+        let found = pass.finish(false).violations;
+        assert_eq!(found.iter().map(|found| found.check).collect::<Vec<_>>(), ["entities"], "{found:?}");
+    }
+    assert!(kinds.len() >= 3, "{kinds:?}");
+}
+
+/// A flipped bit in a page of the file: a row shows another position than its own.
+#[tokio::test]
+async fn a_row_under_a_wrong_position_hides_nothing() {
+    let log = log(13, 1500).await;
+    let end = log.head().await.unwrap().position.number();
+    assert!(end > 1100, "{end}");
+    let store: Arc<dyn EventStore> = Arc::new(log.clone());
+    for row in [7, 1023, 1024, 1025] {
+        for shown in [0, 1, row - 1, row + 1, end - 1, end, end + 9, 1 << 40] {
+            if shown == row {
+                continue;
+            }
+            log.tamper(Position::new(row), |record| record.position = Position::new(shown));
+            let report = report(&log, None).await;
+            assert!(!report.ok && !report.checks[0].ok, "{row} as {shown}: {:?}", report.violations);
+            assert!(head(&store, None).await.is_err(), "{row} as {shown}");
+            log.tamper(Position::new(row), |record| record.position = Position::new(row));
+        }
+    }
 }

@@ -280,6 +280,25 @@ mod tests {
     }
 
     #[test]
+    fn a_digest_of_what_the_file_was_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let kept = Kept::new(folder.join("snapshots"), 2);
+        for (content, change) in [("rows", None), ("rows", Some("others"))] {
+            let path = file(folder, content);
+            let digest = kept.digest(&path).unwrap();
+            assert!(digest.is_some());
+            if let Some(change) = change {
+                fs::write(&path, change).unwrap();
+            }
+            assert!(kept.keep(&path, Position::new(7), digest).unwrap());
+            let copy = kept.before(Position::new(7)).pop().unwrap();
+            assert_eq!(taken(&copy, folder).unwrap(), change.unwrap_or(content));
+        }
+        assert!(Kept::new(folder.join("snapshots"), 0).digest(&file(folder, "rows")).unwrap().is_none());
+    }
+
+    #[test]
     fn some_copies_stay_and_nobody_elses_file_is_touched() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();

@@ -1,7 +1,10 @@
 use std::path::PathBuf;
 
-use flexledger_domain::{Idempotency, Recorded};
+use flexledger_domain::ids::{Epoch, LedgerId};
+use flexledger_domain::system::{EpochOpened, SystemEvent};
+use flexledger_domain::{Event, Idempotency, Recorded};
 use proptest::prelude::*;
+use uuid::Uuid;
 
 use super::*;
 use crate::contract;
@@ -115,6 +118,22 @@ fn other_spellings_of_a_record_are_refused() {
     assert!(decode(upper.as_bytes()).is_err());
     every_letter_has_one_case(&good);
     assert!(decode(format!("{good} ").as_bytes()).is_err());
+}
+
+/// Readers of JSON take larger numbers for their neighbours.
+#[test]
+fn numbers_stay_below_what_every_reader_can_hold() {
+    let ledger = LedgerId::from_uuid(Uuid::from_u128(7));
+    let body = EpochOpened { epoch: Epoch(7), node: "n".to_owned() };
+    let event = Event::System(SystemEvent::EpochOpened(ledger, body));
+    let good = String::from_utf8(encoded(&samples::recorded(7, event))).unwrap();
+    for (epoch, fine) in
+        [("9007199254740991", true), ("9007199254740992", false), ("18446744073709551615", false), ("7.0", false)]
+    {
+        let text = good.replacen("\"epoch\":7", &format!("\"epoch\":{epoch}"), 1);
+        assert_ne!(text, good);
+        assert_eq!(decode(text.as_bytes()).is_ok(), fine, "{epoch}");
+    }
 }
 
 /// Ids stand in the envelope, the postings and the payload; each of their letters has one case.

@@ -265,6 +265,9 @@ async fn settlement_is_proved_from_the_postings() {
     assert!(!report(&wrong.await, None).await.ok);
 }
 
+/// A change, and what it is called.
+type Change<'a, T> = (&'static str, &'a dyn Fn(&mut T));
+
 /// What a forger with the whole disk books: all hashes fit, and each journal balances.
 #[tokio::test]
 async fn a_payment_books_what_it_was_made_for() {
@@ -273,7 +276,7 @@ async fn a_payment_books_what_it_was_made_for() {
     let records = store.read(Position::START, 100_000).await.unwrap();
     let history: Vec<Recorded> = records.iter().map(|stored| record::decode(&stored.bytes).unwrap()).collect();
     let accepted = |event: &&Recorded| matches!(event.event, Event::Payment(PaymentEvent::Accepted(..)));
-    let at = history.iter().filter(accepted).next_back().unwrap().position.number();
+    let at = history.iter().rfind(accepted).unwrap().position.number();
     let book = |event: &mut Event, change: &dyn Fn(&mut Vec<Posting>)| {
         let Event::Payment(PaymentEvent::Accepted(_, body)) = event else { return };
         let mut postings = body.journal.postings().to_vec();
@@ -281,7 +284,7 @@ async fn a_payment_books_what_it_was_made_for() {
         body.journal = Journal::new(postings).unwrap();
     };
     let bank: Account = "bank".parse().unwrap();
-    let changes: [(&str, &dyn Fn(&mut Vec<Posting>)); 5] = [
+    let changes: [Change<Vec<Posting>>; 5] = [
         ("another account", &|postings| postings[1].account = bank.clone()),
         ("one wallet", &|postings| postings[1].account = postings[0].account.clone()),
         ("sides", &|postings| {
@@ -312,7 +315,7 @@ async fn a_payment_books_what_it_was_made_for() {
         _ => None,
     });
     let begun = begun.unwrap().position().number();
-    let terms: [(&str, &dyn Fn(&mut Initiated)); 4] = [
+    let terms: [Change<Initiated>; 4] = [
         ("receiver", &|body| body.receiver.application = ApplicationId::from_uuid(uuid::Uuid::from_u128(7))),
         ("in time", &|body| body.expires_at = Instant::from_micros(0)),
         ("decimals", &|body| body.money.currency = Currency::new(body.money.currency.code(), 5).unwrap()),

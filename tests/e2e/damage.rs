@@ -93,6 +93,45 @@ fn a_missing_event_a_forged_hash_and_a_swapped_pair_are_found() {
     }
 }
 
+/// All files of a data directory at rest.
+fn copied(data: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(data).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    copy
+}
+
+#[test]
+fn a_log_with_a_hole_is_neither_signed_nor_exported_nor_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    log(folder.path());
+    let copy = copied(folder.path());
+    tamper(copy.path(), "DELETE FROM events WHERE position = 7");
+    for verb in [&["head"] as &[&str], &["export"], &["export", "--format", "csv"], &["log"], &["diff", "1", "9"]] {
+        let output = run(copy.path(), verb);
+        assert!(matches!(output.status.code(), Some(1 | 3)), "{verb:?}: {output:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains('7') && said.contains("verify"), "{verb:?}: {said}");
+    }
+}
+
+/// The views beside it know more than the log does: whoever wrote on would bury what a backup may still have.
+#[test]
+fn a_log_that_lost_its_end_is_not_written_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let head = log(folder.path());
+    for lost in [5, head] {
+        let copy = copied(folder.path());
+        tamper(copy.path(), &format!("DELETE FROM events WHERE position > {}", head - lost));
+        let output = run(copy.path(), &["serve", "--listen", "127.0.0.1:0"]);
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let script = "import sqlite3,sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM events').fetchone()[0])";
+        let counted = Command::new("python3").args(["-c", script]).arg(copy.path().join("events.db")).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&counted.stdout).trim(), (head - lost).to_string());
+    }
+}
+
 #[test]
 fn a_row_before_the_first_event_is_found() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,8 +4,7 @@
 //!    the views; reading goes on, on the rows of before.
 //! 2. The caller brings the rebuilt views to exactly where the live ones stand.
 //! 3. The rebuilt file is completed, the tables are copied, and the transaction is committed. A program that keeps the
-//!    views notices the generation in
-//!    its next write and reads back what it remembers.
+//!    views notices the generation in its next write and reads back what it remembers.
 //!
 //! Until the commit the old rows are the rows, whatever breaks off. There are two ways to copy. All views of an SQLite
 //! file are replaced by taking over the pages of the rebuilt file, several times as fast as its rows: unless it holds

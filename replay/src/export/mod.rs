@@ -14,6 +14,7 @@ use std::sync::Arc;
 use flexledger_domain::{Position, Recorded};
 use flexledger_eventstore::{EventStore, Record, StoreError, Walk, record};
 
+use crate::events;
 use accounting::Accounting;
 
 /// The forms of an export.
@@ -112,7 +113,7 @@ pub async fn export(job: Export<'_>, out: &mut impl Write) -> Result<(), ExportE
 }
 
 fn decode(stored: &Record) -> Result<Recorded, ExportError> {
-    record::decode(&stored.bytes).map_err(|_| ExportError::Damaged(stored.position))
+    events::decode(stored.into()).map_err(ExportError::Damaged)
 }
 
 fn write_line(stored: &Record, line: &mut Vec<u8>, out: &mut impl Write) -> Result<(), ExportError> {

@@ -130,7 +130,7 @@ impl Content {
         };
         let misplaced = matches!(entity, Entity::Ledger(_)) && event.position != Position::START.next();
         if !self.begun.insert(entity) || misplaced {
-            findings.add(Some(event.position), "entities", format!("{entity} begins a second time"));
+            findings.add(Some(event.position), "entities", format!("{entity} began before, or does not begin here"));
         }
     }
 

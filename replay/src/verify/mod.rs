@@ -14,7 +14,8 @@
 //! | `head` | a saved head names the same event, hash and root, and was signed by this ledger |
 //!
 //! Budget: one pass. Rows are decoded and hashed where they lie by several threads, then judged in order; memory holds
-//! what was made of a few thousand rows, and one entry per open payment, account, application, subject, tag, and settlement date and currency.
+//! what was made of a few thousand rows, and one entry per open payment, account, application, subject, tag, and
+//! settlement date and currency.
 
 mod chain;
 mod content;

@@ -3,8 +3,7 @@ use std::time::Duration;
 
 use flexledger_domain::Recorded;
 use flexledger_domain::testing::World;
-use flexledger_eventstore::hash::{chain_hash, leaf_hash};
-use flexledger_eventstore::{Batch, Hash, MemoryStore, Record, Tail, record};
+use flexledger_eventstore::{Batch, Head, MemoryStore, Record, Tail, contract, record};
 use proptest::prelude::*;
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
@@ -14,14 +13,12 @@ use super::*;
 mod damage;
 
 fn records(history: &[Recorded]) -> Vec<Record> {
-    let mut hash = Hash::default();
     let write = |recorded: &Recorded| {
         let mut bytes = Vec::new();
         record::encode(recorded, &mut bytes).unwrap();
-        hash = chain_hash(hash, leaf_hash(&bytes));
-        Record { position: recorded.position, bytes, hash }
+        bytes
     };
-    history.iter().map(write).collect()
+    contract::chain(Head::default(), history.iter().map(write))
 }
 
 struct Place {
